@@ -1,0 +1,207 @@
+// IngressRoute as users write it, and the parser that turns an object of unknown shape into one.
+import { parseDurationMs } from './duration.ts';
+import { FieldReader } from './field-reader.ts';
+import { hostnameFault } from './hostname.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
+import type { Problem } from './problem.ts';
+
+export const ingressRouteKind = { apiVersion: 'flint.dev/v1alpha1', kind: 'IngressRoute' } as const;
+
+const pathTypes = ['Exact', 'PathPrefix', 'RegularExpression'] as const;
+const valueTypes = ['Exact', 'RegularExpression'] as const;
+const doubtfulPath = ['Reject', 'Keep', 'Decode'] as const;
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+
+export type PathMatchType = (typeof pathTypes)[number];
+export type ValueMatchType = (typeof valueTypes)[number];
+export type DoubtfulPath = (typeof doubtfulPath)[number];
+
+export interface PathMatch {
+  readonly type?: PathMatchType | undefined;
+  readonly value?: string | undefined;
+}
+
+export interface NamedMatch {
+  readonly type?: ValueMatchType | undefined;
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface RouteMatch {
+  readonly path?: PathMatch | undefined;
+  readonly method?: string | undefined;
+  readonly headers: readonly NamedMatch[];
+  readonly queryParams: readonly NamedMatch[];
+}
+
+export interface BackendRef {
+  readonly name: string;
+  readonly port: number;
+  readonly weight?: number | undefined;
+}
+
+/** In milliseconds; 0 means none. */
+export interface Timeouts {
+  readonly requestMs?: number | undefined;
+  readonly backendRequestMs?: number | undefined;
+  readonly idleMs?: number | undefined;
+}
+
+export interface Rule {
+  readonly name?: string | undefined;
+  readonly matches: readonly RouteMatch[];
+  readonly backendRefs: readonly BackendRef[];
+  readonly timeouts: Timeouts;
+}
+
+export interface PathPolicy {
+  readonly encodedSlash?: DoubtfulPath | undefined;
+  readonly mergeSlashes?: DoubtfulPath | undefined;
+  readonly backslash?: DoubtfulPath | undefined;
+}
+
+export interface IngressRoute {
+  readonly namespace: string;
+  readonly name: string;
+  readonly generation: number;
+  /** RFC 3339, as the API server wrote it; empty for an object that never met one. */
+  readonly creationTimestamp: string;
+  readonly ingressClassName?: string | undefined;
+  readonly hostnames: readonly string[];
+  readonly pathPolicy: PathPolicy;
+  readonly rules: readonly Rule[];
+}
+
+export type Parsed<T> =
+  | { readonly kind: 'Parsed'; readonly value: T }
+  | { readonly kind: 'Refused'; readonly problems: readonly Problem[] };
+
+const fieldName = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
+const printable = /^[\x21-\x7e]+$/;
+
+/**
+ * Parses what the API server stored. The CRD refuses nearly all of this earlier; it is checked again because an object
+ * may have been stored under another version of the CRD, and translation must not depend on that.
+ */
+export function parseIngressRoute(object: KubernetesObject): Parsed<IngressRoute> {
+  const problems: Problem[] = [];
+  const spec = new FieldReader(object['spec'], 'spec', problems);
+  const value: IngressRoute = {
+    namespace: object.metadata.namespace ?? '',
+    name: object.metadata.name,
+    generation: object.metadata.generation ?? 0,
+    creationTimestamp: object.metadata.creationTimestamp ?? '',
+    ingressClassName: spec.string('ingressClassName'),
+    hostnames: readHostnames(spec),
+    pathPolicy: readPathPolicy(spec.object('policy')?.object('path')),
+    rules: readRules(spec),
+  };
+  return problems.length === 0 ? { kind: 'Parsed', value } : { kind: 'Refused', problems };
+}
+
+function readHostnames(spec: FieldReader): readonly string[] {
+  const hostnames = spec.strings('hostnames', 16);
+  if (hostnames.length === 0) spec.refuse('hostnames', 'needs at least one entry; "*" is the catch-all');
+  for (const [index, hostname] of hostnames.entries()) {
+    const fault = hostnameFault(hostname);
+    if (fault !== undefined) spec.refuse(`hostnames[${index}]`, `"${hostname}" ${fault}`);
+    else if (hostnames.indexOf(hostname) !== index)
+      spec.refuse(`hostnames[${index}]`, `"${hostname}" stands twice`);
+  }
+  return hostnames;
+}
+
+function readPathPolicy(path: FieldReader | undefined): PathPolicy {
+  return {
+    encodedSlash: path?.oneOf('encodedSlash', doubtfulPath),
+    mergeSlashes: path?.oneOf('mergeSlashes', doubtfulPath),
+    backslash: path?.oneOf('backslash', doubtfulPath),
+  };
+}
+
+function readRules(spec: FieldReader): readonly Rule[] {
+  const rules = spec.objects('rules', 64).map(readRule);
+  if (rules.length === 0) spec.refuse('rules', 'needs at least one rule');
+  const names = rules.flatMap((rule) => (rule.name === undefined ? [] : [rule.name]));
+  for (const name of new Set(names.filter((each, index) => names.indexOf(each) !== index)))
+    spec.refuse('rules', `two rules have the name "${name}"`);
+  const matches = rules.reduce((sum, rule) => sum + Math.max(1, rule.matches.length), 0);
+  if (matches > 256) spec.refuse('rules', `hold ${matches} matches, at most 256 are allowed`);
+  return rules;
+}
+
+function readRule(rule: FieldReader): Rule {
+  const backendRefs = rule.objects('backendRefs', 16).map(readBackendRef);
+  if (backendRefs.length === 0) rule.refuse('backendRefs', 'needs at least one Service');
+  return {
+    name: rule.string('name'),
+    matches: rule.objects('matches', 64).map(readMatch),
+    backendRefs,
+    timeouts: readTimeouts(rule.object('timeouts')),
+  };
+}
+
+function readMatch(match: FieldReader): RouteMatch {
+  const path = match.object('path');
+  return {
+    path: path === undefined ? undefined : readPath(path),
+    method: match.oneOf('method', methods),
+    headers: readHeaders(match),
+    queryParams: match.objects('queryParams', 16).map((param) => readNamed(param, 1024)),
+  };
+}
+
+function readPath(path: FieldReader): PathMatch {
+  const type = path.oneOf('type', pathTypes);
+  const value = path.string('value');
+  if (value !== undefined) {
+    if (value.length > 1024) path.refuse('value', 'is longer than 1024 characters');
+    if (!printable.test(value)) path.refuse('value', 'must be printable ASCII without spaces');
+    if (type !== 'RegularExpression' && !value.startsWith('/')) path.refuse('value', 'must start with /');
+    if (type !== 'RegularExpression' && /[?#]/.test(value))
+      path.refuse('value', 'holds neither a query nor a fragment');
+  }
+  return { type, value };
+}
+
+function readHeaders(match: FieldReader): readonly NamedMatch[] {
+  const seen = new Set<string>();
+  return match.objects('headers', 16).map((header) => {
+    const named = readNamed(header, 4096);
+    const name = named.name.toLowerCase();
+    if (!fieldName.test(named.name)) header.refuse('name', `"${named.name}" is no field name`);
+    if (seen.has(name)) header.refuse('name', `"${named.name}" is matched twice`);
+    seen.add(name);
+    return named;
+  });
+}
+
+function readNamed(named: FieldReader, mostCharacters: number): NamedMatch {
+  const name = named.requiredString('name');
+  const value = named.requiredString('value');
+  if (name === '') named.refuse('name', 'must not be empty');
+  if (name.length > 256) named.refuse('name', 'is longer than 256 characters');
+  if (value.length > mostCharacters) named.refuse('value', `is longer than ${mostCharacters} characters`);
+  return { type: named.oneOf('type', valueTypes), name, value };
+}
+
+function readBackendRef(ref: FieldReader): BackendRef {
+  const port = ref.integer('port', 1, 65_535);
+  if (port === undefined) ref.refuse('port', 'is required');
+  return { name: ref.requiredString('name'), port: port ?? 0, weight: ref.integer('weight', 0, 1_000_000) };
+}
+
+function readTimeouts(timeouts: FieldReader | undefined): Timeouts {
+  const read = (key: string): number | undefined => {
+    const text = timeouts?.string(key);
+    if (text === undefined) return undefined;
+    const ms = parseDurationMs(text);
+    if (ms === undefined) timeouts?.refuse(key, `"${text}" is no duration such as 250ms, 10s or 1m30s`);
+    return ms;
+  };
+  const requestMs = read('request');
+  const backendRequestMs = read('backendRequest');
+  if (requestMs !== undefined && requestMs > 0 && (backendRequestMs ?? 0) > requestMs)
+    timeouts?.refuse('backendRequest', 'is longer than request');
+  return { requestMs, backendRequestMs, idleMs: read('idle') };
+}

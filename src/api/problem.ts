@@ -1,0 +1,19 @@
+// What is wrong with a user's object: a value that reaches status, never an exception.
+
+/** Why an object, or a part of it, is not served as written. Users see these words in `status` and logs. */
+export type ProblemReason =
+  | 'Invalid'
+  | 'HostnameConflict'
+  | 'RouteConflict'
+  | 'PathPolicyConflict'
+  | 'HostTooLarge'
+  | 'BackendNotFound'
+  | 'PortNotFound'
+  | 'TooManyEndpoints';
+
+export interface Problem {
+  readonly reason: ProblemReason;
+  /** The field, as `spec.rules[2].matches[0].path.value`. */
+  readonly at: string;
+  readonly message: string;
+}

@@ -1,0 +1,152 @@
+// `flint explain URL`: which rule takes a request and why the others do not, by the matcher that serves requests.
+import { decode, encode } from '#model/bundle.ts';
+import type { RouteModel } from '#model/route-model.ts';
+import { hostKey } from '#model/route-model.ts';
+import { normalizePath } from '#model/request-path.ts';
+import type { Candidate, Unmet } from '#route/candidate.ts';
+import { explain as explainHost } from '#route/explain.ts';
+import type { CandidateOpinion } from '#route/explain.ts';
+import type { MatchRequest } from '#route/match-request.ts';
+import { compile } from '#route/route-table.ts';
+import { refText } from '#api/kubernetes-object.ts';
+import { positionText } from '#local/manifests.ts';
+import { defaultTranslateSettings } from '#translate/defaults.ts';
+import { translate } from '#translate/translate.ts';
+import { openLocalSource } from './local-source.ts';
+import type { SourceOptions } from './local-source.ts';
+import { exitCode } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface ExplainOptions extends SourceOptions {
+  readonly method: string;
+  readonly header: readonly string[];
+}
+
+export function explain(urlText: string, options: ExplainOptions, terminal: Terminal): number {
+  const request = parseRequest(urlText, options);
+  const model = loadModel(options, terminal);
+  const print = (line: string): void => terminal.stdout(`${line}\n`);
+  print(`${request.method} ${urlText}`);
+
+  const host = compile(model.hosts).findHost(request.hostname);
+  if (host === undefined) {
+    const known = model.hosts.map((each) => hostKey(each.pattern)).join(', ') || 'none';
+    print(`404: no host fits "${request.hostname}". Hosts that are served: ${known}`);
+    return exitCode.negative;
+  }
+  print(`host "${host.key}"`);
+  const normal = normalizePath(request.path, host.pathPolicy);
+  if (normal.kind === 'Refused') {
+    print(`400: the path ${request.path} is refused: ${normal.message} (policy.path of this host decides)`);
+    return exitCode.negative;
+  }
+  if (normal.path !== request.path) print(`path ${request.path} is routed and forwarded as ${normal.path}`);
+  const opinions = explainHost(host, { ...request, path: normal.path });
+  for (const opinion of opinions) print(`  ${opinionText(opinion)}`);
+  const taken = opinions.find(({ opinion }) => opinion.kind === 'Takes');
+  if (taken === undefined) {
+    print('404: no rule of this host takes the request');
+    return exitCode.negative;
+  }
+  for (const line of backendLines(taken.candidate, model)) print(line);
+  return exitCode.ok;
+}
+
+interface ExplainedRequest extends MatchRequest {
+  readonly hostname: string;
+}
+
+function parseRequest(urlText: string, options: ExplainOptions): ExplainedRequest {
+  // Not by URL: it would resolve the dot segments and escapes whose treatment is to be explained.
+  const parsed = /^(?:https?:\/\/)?(\[[^\]]*\]|[^/?#:]+)(?::[0-9]+)?([^?#]*)(?:\?([^#]*))?/i.exec(urlText);
+  if (parsed === null) throw new Error(`"${urlText}" is no URL such as http://shop.example.com/path`);
+  const [, hostname = '', path = '', query = ''] = parsed;
+  const fields = new Map<string, string>();
+  for (const header of options.header) {
+    const colon = header.indexOf(':');
+    if (colon <= 0) throw new Error(`-H "${header}" is no field such as 'Name: value'`);
+    const name = header.slice(0, colon).trim().toLowerCase();
+    const value = header.slice(colon + 1).trim();
+    const earlier = fields.get(name);
+    fields.set(name, earlier === undefined ? value : `${earlier}, ${value}`);
+  }
+  if (!fields.has('host')) fields.set('host', hostname);
+  return {
+    method: options.method,
+    hostname: hostname.toLowerCase(),
+    path: path === '' ? '/' : path,
+    query,
+    field: (name) => fields.get(name),
+  };
+}
+
+/** The same way as for serving, through the bundle and back. */
+function loadModel(options: SourceOptions, terminal: Terminal): RouteModel {
+  const { manifests, cluster } = openLocalSource(options);
+  const warn = (message: string): void => terminal.stderr(`${message}\n`);
+  for (const { object, position, problem } of cluster.replace(manifests.read(warn)))
+    warn(`${positionText(position)}: ${refText(object)} is refused: ${problem.at} ${problem.message}`);
+  const { model, verdicts } = translate(cluster.view(new Date().toISOString()), defaultTranslateSettings);
+  for (const verdict of verdicts) {
+    if (verdict.kind === 'NotOurs') warn(`${refText(verdict.object)} is not ours: ${verdict.message}`);
+    else
+      for (const { reason, at, message } of verdict.problems)
+        warn(`${refText(verdict.object)}: ${reason} at ${at}: ${message}`);
+  }
+  const decoded = decode(encode(model));
+  if (decoded.kind === 'Refused') throw new Error(`the model cannot be read back: ${decoded.message}`);
+  return decoded.model;
+}
+
+function opinionText({ candidate, opinion }: CandidateOpinion): string {
+  const what = `${ruleText(candidate)}: ${matchText(candidate)}`;
+  switch (opinion.kind) {
+    case 'Takes':
+      return `=> ${what}`;
+    case 'Fits':
+      return `   ${what} - fits too, but comes later in the order of precedence`;
+    case 'Refuses':
+      return `   ${what} - ${unmetText(opinion.unmet)}`;
+  }
+}
+
+function ruleText({ route }: Candidate): string {
+  return `${route.objectId} ${route.ref.rule}`;
+}
+
+function matchText({ match }: Candidate): string {
+  const parts = [`${match.path.kind} ${match.path.value}`];
+  if (match.method.kind === 'Method') parts.push(`method ${match.method.method}`);
+  const named =
+    (noun: string) => (each: { readonly kind: string; readonly name: string; readonly value: string }) =>
+      `${noun} ${each.name} ${each.kind === 'Exact' ? '=' : '~'} ${each.value}`;
+  parts.push(...match.headers.map(named('header')), ...match.queryParams.map(named('query')));
+  return parts.join(', ');
+}
+
+function unmetText(unmet: Unmet): string {
+  switch (unmet.kind) {
+    case 'Path':
+      return 'the path does not fit';
+    case 'Method':
+      return `the method is not ${unmet.method}`;
+    case 'Header':
+      return `the header ${unmet.name} does not fit`;
+    case 'QueryParam':
+      return `the query parameter ${unmet.name} does not fit`;
+  }
+}
+
+function backendLines({ route }: Candidate, model: RouteModel): readonly string[] {
+  if (route.totalWeight === 0) return ['500: all backends of the rule have weight 0'];
+  return route.backends.map((backend) => {
+    const share = `${Math.round((backend.weight / route.totalWeight) * 1000) / 10}%`;
+    if (backend.kind === 'Unresolved')
+      return `${share} -> ${backend.status}: the reference leads to no Service port`;
+    const endpoints = model.upstreams.find((upstream) => upstream.id === backend.upstream)?.endpoints ?? [];
+    const list = endpoints.map(
+      (each) => `${each.address}:${each.port}${each.state === 'Ready' ? '' : ' (terminating)'}`,
+    );
+    return `${share} -> ${backend.upstream}: ${list.join(', ') || '503: it has no endpoints'}`;
+  });
+}

@@ -1,0 +1,119 @@
+// The command line: which commands there are. Each is loaded when it is called, so that none pays for another.
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { exitCode } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Resolves to the exit code. `args` are those after the program's own name. */
+export async function program(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code: number = exitCode.ok;
+  const command = createProgram(terminal, (result) => {
+    code = result;
+  });
+  try {
+    await command.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
+    terminal.stderr(`flint: ${error instanceof Error ? error.message : String(error)}\n`);
+    return exitCode.usage;
+  }
+  return code;
+}
+
+/** Also read by the generator of docs/reference/flags.md. */
+export function createProgram(terminal: Terminal, setCode: (code: number) => void): Command {
+  const root = new Command('flint')
+    .description('A Kubernetes ingress controller: no webhooks, no reloads, no dropped connections.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout(text),
+      writeErr: (text) => terminal.stderr(text),
+    });
+
+  root
+    .command('run')
+    .description('serve manifests from files, without a cluster; changes take effect as they are saved')
+    .option(
+      '-f, --file <path...>',
+      'manifest files, or folders with .yaml, .yml and .json files',
+      collect,
+      [],
+    )
+    .option(
+      '--route <route...>',
+      'HOST/PREFIX=ADDR:PORT[,ADDR:PORT]: one route on the command line',
+      collect,
+      [],
+    )
+    .option('--http <host:port>', 'where to accept HTTP', parseHostPort, { host: '0.0.0.0', port: 8080 })
+    .option('--admin <host:port>', 'where to serve /metrics, /livez, /readyz and /revision', parseHostPort, {
+      host: '127.0.0.1',
+      port: 9901,
+    })
+    .option('--workers <n>', 'threads that serve requests (default: the CPUs available)', parseCount)
+    .addOption(
+      new Option('--load-balancing <policy>', 'how endpoints are chosen')
+        .choices(['LeastRequests', 'RoundRobin'])
+        .default('LeastRequests'),
+    )
+    .addOption(
+      new Option('--access-log <format>', 'on standard output').choices(['json', 'off']).default('json'),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'of the log on standard error')
+        .choices(['error', 'warn', 'info', 'debug'])
+        .default('info'),
+    )
+    .option('--drain-delay <ms>', 'after SIGTERM: not ready, but accepting, for this long', parseCount, 5000)
+    .option('--grace <ms>', 'then: how long requests under way may take to finish', parseCount, 30_000)
+    .action(async (options) => {
+      const { run } = await import('./run.ts');
+      setCode(await run(options, terminal));
+    });
+
+  root
+    .command('check')
+    .description("validate manifests against the CRD's own schema and rules, without a cluster")
+    .requiredOption('-f, --file <path...>', 'manifest files or folders; - is standard input', collect, [])
+    .action(async (options) => {
+      const { check } = await import('./check.ts');
+      setCode(check(options, terminal));
+    });
+
+  root
+    .command('explain')
+    .description('say which rule takes a request, and why the others do not')
+    .argument('<url>', 'such as http://shop.example.com/api?debug=1')
+    .option('-f, --file <path...>', 'manifest files or folders', collect, [])
+    .option('--route <route...>', 'as for run', collect, [])
+    .option('-X, --method <method>', 'the request method', 'GET')
+    .option('-H, --header <header...>', "a request field, as 'Name: value'", collect, [])
+    .action(async (url, options) => {
+      const { explain } = await import('./explain.ts');
+      setCode(explain(url, options, terminal));
+    });
+
+  return root;
+}
+
+/** Options that may be given several times. */
+function collect(value: string, previous: readonly string[]): readonly string[] {
+  return [...previous, value];
+}
+
+function parseCount(text: string): number {
+  if (!/^[0-9]{1,9}$/.test(text)) throw new InvalidArgumentError('It is not a whole number.');
+  return Number(text);
+}
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+function parseHostPort(text: string): HostPort {
+  const parsed = /^(?:\[([^\]]+)\]|([^:]*)):([0-9]{1,5})$/.exec(text);
+  const port = Number(parsed?.[3]);
+  if (parsed === null || port > 65_535)
+    throw new InvalidArgumentError('It is no HOST:PORT, such as 127.0.0.1:8080, [::]:8080 or :8080.');
+  return { host: parsed[1] ?? (parsed[2] === '' ? '0.0.0.0' : (parsed[2] ?? '')), port };
+}

@@ -1,0 +1,97 @@
+// `flint run`: operator and data plane in one process, on manifests in files.
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { DataPlane } from '#dataplane/data-plane.ts';
+import { FileWatcher } from '#local/file-watcher.ts';
+import { LocalOperator } from '#local/local-operator.ts';
+import type { LoadBalancing } from '#model/route-model.ts';
+import { accessLogDestination } from '#telemetry/access-log.ts';
+import { createLogger } from '#telemetry/log.ts';
+import { defaultTranslateSettings } from '#translate/defaults.ts';
+import { openLocalSource } from './local-source.ts';
+import type { SourceOptions } from './local-source.ts';
+import type { HostPort } from './program.ts';
+import { waitForStop } from './stop-signal.ts';
+import { exitCode } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface RunOptions extends SourceOptions {
+  readonly http: HostPort;
+  readonly admin: HostPort;
+  readonly workers?: number;
+  readonly loadBalancing: LoadBalancing;
+  readonly accessLog: 'json' | 'off';
+  readonly logLevel: string;
+  readonly drainDelay: number;
+  readonly grace: number;
+}
+
+export async function run(options: RunOptions, terminal: Terminal): Promise<number> {
+  for (const path of options.file)
+    if (!existsSync(path)) throw new Error(`-f ${path}: there is no such file or folder`);
+  const { manifests, cluster } = openLocalSource(options);
+  const logger = createLogger(options.logLevel);
+  const accessLog = options.accessLog === 'json' ? accessLogDestination() : undefined;
+  const dataPlane = new DataPlane({
+    http: options.http,
+    admin: options.admin,
+    workers: options.workers ?? availableParallelism(),
+    logger,
+    writeAccessLog: accessLog === undefined ? undefined : (lines) => accessLog.write(lines),
+  });
+  const operator = new LocalOperator(
+    manifests,
+    cluster,
+    { ...defaultTranslateSettings, loadBalancing: options.loadBalancing },
+    { info: (message) => logger.info(message), warn: (message) => logger.warn(message) },
+  );
+  const stop = waitForStop(terminal);
+
+  let sequence = 0;
+  const publish = async (): Promise<void> => {
+    const bundle = operator.build(new Date().toISOString());
+    const applied = await dataPlane.apply(bundle, sequence + 1);
+    if (applied.kind !== 'Applied') return;
+    sequence++;
+    const revision = sequence;
+    await dataPlane.served(revision);
+    logger.info(
+      { revision, digest: bundle.digest.slice(0, 12), ...counts(cluster) },
+      'serving a new revision',
+    );
+  };
+
+  const watcher = new FileWatcher(
+    options.file,
+    () => {
+      publish().catch((error: unknown) => logger.error({ err: error }, 'a change could not be published'));
+    },
+    (error) => logger.error({ err: error }, 'files are no longer watched'),
+  );
+  try {
+    const adminPort = await dataPlane.startAdmin();
+    await publish();
+    logger.info(
+      { http: dataPlane.httpPort, admin: adminPort, workers: dataPlane.revision.workers },
+      'listening',
+    );
+  } catch (error) {
+    watcher.close();
+    dataPlane.terminate();
+    throw error;
+  }
+
+  const { signal } = await stop;
+  watcher.close();
+  // Whoever presses Ctrl-C has no load balancer that must notice first.
+  const delayMs = signal === 'SIGTERM' ? options.drainDelay : 0;
+  logger.info({ signal, delayMs, graceMs: options.grace }, 'stopping: no longer ready');
+  await dataPlane.drain(delayMs, options.grace);
+  logger.info('stopped');
+  accessLog?.end();
+  return exitCode.ok;
+}
+
+function counts(cluster: { readonly claims: ReadonlyMap<string, unknown> }): { readonly hosts: number } {
+  return { hosts: cluster.claims.size };
+}

@@ -1,0 +1,190 @@
+// The data plane as its owner sees it: bundles go in, the last good table is served, nothing that fails empties it.
+import { decode } from '#model/bundle.ts';
+import type { Bundle, Refusal } from '#model/bundle.ts';
+import { schemaNumber } from '#model/route-model.ts';
+import { compile } from '#route/route-table.ts';
+import { createMetrics } from '#telemetry/metrics.ts';
+import type { MetricsSnapshot } from '#telemetry/metrics.ts';
+import type { Logger } from '#telemetry/log.ts';
+import { transport } from '#transport/current.ts';
+import type { ListenOptions } from '#transport/transport.ts';
+import { AdminServer } from './admin-server.ts';
+import { durationBuckets, faultCodes } from './metric-slots.ts';
+import { stateOf } from './table-state.ts';
+import type { TableState } from './table-state.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+export interface DataPlaneOptions {
+  readonly http: { readonly host: string; readonly port: number };
+  readonly admin: { readonly host: string; readonly port: number };
+  readonly workers: number;
+  readonly logger: Logger;
+  readonly writeAccessLog: ((lines: string) => void) | undefined;
+}
+
+/** What `/revision` says. */
+export interface Revision {
+  /** Orders revisions; 0 before the first one is served by every worker. */
+  readonly sequence: number;
+  readonly digest: string;
+  /** The schema numbers that this reader understands. */
+  readonly schemas: readonly number[];
+  readonly workers: number;
+}
+
+export type Applied =
+  | { readonly kind: 'Applied' }
+  | { readonly kind: 'Unchanged' }
+  | { readonly kind: 'Refused'; readonly refusal: Refusal; readonly message: string };
+
+/** After a drain began: connections that send nothing for this long are ended. */
+const drainPatienceMs = 1000;
+
+export class DataPlane {
+  /** The port that was bound; 0 before start. */
+  httpPort = 0;
+  readonly #options: DataPlaneOptions;
+  readonly #pool: WorkerPool;
+  readonly #admin: AdminServer;
+  readonly #digests = new Map<number, string>();
+  readonly #refusals = new Map<Refusal, number>();
+  readonly #waiters = new Set<() => void>();
+  #latest: TableState | undefined = undefined;
+  #latestDigest = '';
+  #servedSequence = 0;
+  #isStarted = false;
+  #isDraining = false;
+
+  constructor(options: DataPlaneOptions) {
+    this.#options = options;
+    const { host, port } = options.http;
+    const workers = transport.canReusePort ? options.workers : 1;
+    if (workers < options.workers)
+      options.logger.warn('this system cannot share a port between threads; one worker serves alone');
+    const listen: ListenOptions = { host, port, reusePort: transport.canReusePort };
+    this.#pool = new WorkerPool({
+      workers,
+      listen,
+      logger: options.logger,
+      writeAccessLog: options.writeAccessLog,
+      onServed: (sequence) => this.#onServed(sequence),
+    });
+    const registry = createMetrics(() => this.#snapshot(), durationBuckets);
+    this.#admin = new AdminServer({
+      isReady: () => this.isReady,
+      revision: () => this.revision,
+      waitForRevision: (after, waitMs) => this.#waitForRevision(after, waitMs),
+      metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    });
+  }
+
+  get isReady(): boolean {
+    return this.#isStarted && !this.#isDraining;
+  }
+
+  get revision(): Revision {
+    return {
+      sequence: this.#servedSequence,
+      digest: this.#digests.get(this.#servedSequence) ?? '',
+      schemas: [schemaNumber],
+      workers: this.#pool.workers,
+    };
+  }
+
+  /** Resolves to the admin port. */
+  async startAdmin(): Promise<number> {
+    return this.#admin.listen(this.#options.admin.host, this.#options.admin.port);
+  }
+
+  /**
+   * Takes a bundle as the revision `sequence`, which must grow. The first one also opens the port; then this rejects
+   * if the port cannot be bound. A refused bundle changes nothing.
+   */
+  async apply(bundle: Bundle, sequence: number): Promise<Applied> {
+    if (this.#latest !== undefined && sequence <= this.#latest.revision) return { kind: 'Unchanged' };
+    if (bundle.digest === this.#latestDigest) return { kind: 'Unchanged' };
+    const decoded = decode(bundle);
+    if (decoded.kind === 'Refused') return this.#refuse(decoded.refusal, decoded.message);
+    try {
+      // Proves here, on the thread that serves nobody, that the workers can compile it.
+      compile(decoded.model.hosts);
+    } catch (error) {
+      return this.#refuse('Malformed', error instanceof Error ? error.message : String(error));
+    }
+    const state = stateOf(decoded.model, sequence);
+    const isFirst = this.#latest === undefined;
+    this.#latest = state;
+    this.#latestDigest = bundle.digest;
+    this.#digests.set(sequence, bundle.digest);
+    if (isFirst) {
+      this.httpPort = await this.#pool.start(state);
+      this.#isStarted = true;
+    } else this.#pool.update(state);
+    return { kind: 'Applied' };
+  }
+
+  /** Resolves when every worker serves `sequence` or a newer revision. */
+  async served(sequence: number): Promise<void> {
+    while (this.#servedSequence < sequence) await this.#waitForRevision(sequence - 1, 60_000);
+  }
+
+  /** Not ready at once, accepting on for `delayMs`, then ending connections as their responses end. */
+  async drain(delayMs: number, graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await this.#pool.drain(drainPatienceMs, graceMs);
+    this.#admin.close();
+  }
+
+  terminate(): void {
+    this.#pool.terminate();
+    this.#admin.close();
+  }
+
+  #refuse(refusal: Refusal, message: string): Applied {
+    this.#refusals.set(refusal, (this.#refusals.get(refusal) ?? 0) + 1);
+    this.#options.logger.error({ refusal, message }, 'a bundle was refused; the last good table stays');
+    return { kind: 'Refused', refusal, message };
+  }
+
+  #onServed(sequence: number): void {
+    if (sequence <= this.#servedSequence) return;
+    this.#servedSequence = sequence;
+    for (const known of this.#digests.keys()) if (known < sequence) this.#digests.delete(known);
+    for (const wake of this.#waiters) wake();
+    this.#waiters.clear();
+  }
+
+  /** Resolves when a revision after `after` is served by all, or when the time is up. */
+  async #waitForRevision(after: number, waitMs: number): Promise<void> {
+    if (this.#servedSequence > after) return;
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, waitMs);
+      this.#waiters.add(wake);
+    });
+  }
+
+  #snapshot(): MetricsSnapshot {
+    const { metrics, slots, workers, restarts } = this.#pool;
+    return {
+      connections: metrics.connections,
+      activeRequests: metrics.activeRequests,
+      faults: faultCodes.map((code) => [code, metrics.faults(code)]),
+      routes: [
+        { route: 'other', ...metrics.slot(0) },
+        ...[...slots.entries].map(([route, slot]) => ({ route, ...metrics.slot(slot) })),
+      ],
+      revision: this.#servedSequence,
+      hosts: this.#latest?.hosts.size ?? 0,
+      upstreams: this.#latest?.upstreams.size ?? 0,
+      refusedBundles: [...this.#refusals],
+      workers,
+      workerRestarts: restarts,
+    };
+  }
+}

@@ -1,0 +1,57 @@
+// What a worker remembers of its exchanges: counters in shared memory, lines in the access log.
+import type { Exchange } from '#proxy/exchange.ts';
+import type { ProxyObserver } from '#proxy/proxy-context.ts';
+import type { AccessLog } from '#telemetry/access-log.ts';
+import type { MetricWriter } from './metric-slots.ts';
+
+export class Recorder implements ProxyObserver {
+  readonly #metrics: MetricWriter;
+  readonly #accessLog: AccessLog | undefined;
+  readonly #slots = new Map<string, number>();
+
+  constructor(metrics: MetricWriter, accessLog: AccessLog | undefined) {
+    this.#metrics = metrics;
+    this.#accessLog = accessLog;
+  }
+
+  assign(added: readonly (readonly [string, number])[], removed: readonly string[]): void {
+    for (const id of removed) this.#slots.delete(id);
+    for (const [id, slot] of added) this.#slots.set(id, slot);
+  }
+
+  onConnectionOpen(): void {
+    this.#metrics.addConnections(1);
+  }
+
+  onConnectionClose(): void {
+    this.#metrics.addConnections(-1);
+  }
+
+  onExchangeStart(): void {
+    this.#metrics.addActiveRequests(1);
+  }
+
+  onExchangeEnd(exchange: Exchange): void {
+    const { route, durationMs, fault } = exchange;
+    this.#metrics.addActiveRequests(-1);
+    const slot = route === undefined ? 0 : (this.#slots.get(route.objectId) ?? 0);
+    this.#metrics.countRequest(slot, exchange.status, durationMs / 1000);
+    if (fault !== undefined) this.#metrics.countFault(fault);
+    this.#accessLog?.write({
+      requestId: exchange.requestId,
+      client: exchange.downstream.remoteAddress,
+      method: exchange.method,
+      host: exchange.authority,
+      path: exchange.path,
+      query: exchange.query,
+      status: exchange.status,
+      fault: fault ?? '',
+      durationMs: Math.round(durationMs * 1000) / 1000,
+      requestBytes: exchange.requestBytes,
+      responseBytes: exchange.responseBytes,
+      route: route === undefined ? '' : `${route.objectId}/${route.ref.rule}`,
+      endpoint: exchange.endpoint?.text ?? '',
+      attempts: exchange.attempts,
+    });
+  }
+}

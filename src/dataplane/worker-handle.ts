@@ -1,0 +1,93 @@
+// One worker thread as the main thread sees it: a queue of one request at a time, and the table that it serves.
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { ListenOptions } from '#transport/transport.ts';
+import type { SlotChange } from './route-slots.ts';
+import { piecesBetween } from './table-state.ts';
+import type { TableState } from './table-state.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
+
+type Answer = Exclude<FromWorker, { kind: 'AccessLog' | 'Drained' }>;
+
+export interface WorkerHandleEvents {
+  onAccessLog(lines: string): void;
+  /** The thread is gone; `error` is what killed it, undefined after a drain. */
+  onExit(handle: WorkerHandle, error: Error | undefined): void;
+}
+
+export class WorkerHandle {
+  readonly metrics: SharedArrayBuffer;
+  /** What it serves; undefined before its first flip. */
+  state: TableState | undefined = undefined;
+  isListening = false;
+  readonly #worker: Worker;
+  #resolve: ((answer: Answer) => void) | undefined = undefined;
+  #reject: ((error: Error) => void) | undefined = undefined;
+  #error: Error | undefined = undefined;
+  #isDraining = false;
+
+  constructor(start: WorkerStart, events: WorkerHandleEvents) {
+    this.metrics = start.metrics;
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: start });
+    this.#worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'AccessLog') events.onAccessLog(message.lines);
+      else if (message.kind === 'Drained') void this.#worker.terminate();
+      else this.#resolve?.(message);
+    });
+    this.#worker.on('error', (error: Error) => {
+      this.#error = error;
+    });
+    this.#worker.on('exit', (code) => {
+      const error =
+        this.#error ?? (this.#isDraining ? undefined : new Error(`the thread exited with code ${code}`));
+      this.#reject?.(error ?? new Error('the thread has drained'));
+      events.onExit(this, error);
+    });
+  }
+
+  /**
+   * Brings the thread to `to`, piece by piece and with one flip. One call at a time. Rejects when the thread dies.
+   * `slots` are the metric slots that changed since its present state.
+   */
+  async sync(to: TableState, slots: SlotChange): Promise<void> {
+    for (const piece of piecesBetween(this.state, to)) await this.#ask({ kind: 'Stage', ...piece });
+    await this.#ask({
+      kind: 'Flip',
+      revision: to.revision,
+      settings: to.settings,
+      slots: slots.added,
+      removedSlots: slots.removed,
+    });
+    this.state = to;
+  }
+
+  /** Resolves to the bound port. */
+  async listen(options: ListenOptions): Promise<number> {
+    const answer = await this.#ask({ kind: 'Listen', options });
+    if (answer.kind !== 'Listening')
+      throw new Error(answer.kind === 'ListenFailed' ? answer.message : 'the thread did not listen');
+    this.isListening = true;
+    return answer.port;
+  }
+
+  /** Ends the thread, with the idle connections to backends that it still holds, when its last connection has ended, or after `graceMs`. */
+  async drain(patienceMs: number, graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    const exited = once(this.#worker, 'exit');
+    this.#worker.postMessage({ kind: 'Drain', patienceMs, graceMs } satisfies ToWorker);
+    await exited;
+  }
+
+  terminate(): void {
+    this.#isDraining = true;
+    void this.#worker.terminate();
+  }
+
+  #ask(message: ToWorker): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#worker.postMessage(message);
+    });
+  }
+}

@@ -1,0 +1,149 @@
+// N worker threads that all serve the newest table: every one is brought to it by its own delta, a dead one is replaced.
+import type { Logger } from '#telemetry/log.ts';
+import type { ListenOptions } from '#transport/transport.ts';
+import { MetricReader, newMetricMemory } from './metric-slots.ts';
+import { RouteSlots } from './route-slots.ts';
+import type { SlotChange } from './route-slots.ts';
+import type { TableState } from './table-state.ts';
+import { WorkerHandle } from './worker-handle.ts';
+
+export interface WorkerPoolOptions {
+  readonly workers: number;
+  readonly listen: ListenOptions;
+  readonly logger: Logger;
+  /** Undefined: no access log. */
+  readonly writeAccessLog: ((lines: string) => void) | undefined;
+  /** All live workers serve `revision` or a newer one. */
+  readonly onServed: (revision: number) => void;
+}
+
+const firstRestartMs = 100;
+const lastRestartMs = 10_000;
+/** A worker that lived this long has not died of its start. */
+const stableMs = 30_000;
+
+export class WorkerPool {
+  readonly metrics = new MetricReader();
+  readonly slots = new RouteSlots();
+  restarts = 0;
+  readonly #options: WorkerPoolOptions;
+  readonly #handles = new Set<WorkerHandle>();
+  #wanted: TableState | undefined = undefined;
+  #port = 0;
+  #restartMs = firstRestartMs;
+  #isDraining = false;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.#port = options.listen.port;
+  }
+
+  get workers(): number {
+    return this.#handles.size;
+  }
+
+  /** Starts the threads with their first table and listens. Resolves to the port; rejects when it cannot be bound. */
+  async start(state: TableState): Promise<number> {
+    this.#wanted = state;
+    this.slots.update(state.objectIds);
+    // The first one finds out the port, and whether it can be bound at all.
+    await this.#spawn();
+    await Promise.all(Array.from({ length: this.#options.workers - 1 }, () => this.#spawn()));
+    return this.#port;
+  }
+
+  /** Serves `state` from now on. Workers that are busy with an older one go on from there. */
+  update(state: TableState): void {
+    this.#wanted = state;
+    const change = this.slots.update(state.objectIds);
+    for (const [, slot] of change.added) this.metrics.clear(slot);
+    for (const handle of this.#handles) void this.#bring(handle, change);
+  }
+
+  async drain(patienceMs: number, graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    await Promise.all([...this.#handles].map((handle) => handle.drain(patienceMs, graceMs)));
+  }
+
+  terminate(): void {
+    this.#isDraining = true;
+    for (const handle of this.#handles) handle.terminate();
+  }
+
+  async #spawn(): Promise<void> {
+    const metrics = newMetricMemory();
+    const startedMs = performance.now();
+    const handle = new WorkerHandle(
+      { metrics, hasAccessLog: this.#options.writeAccessLog !== undefined },
+      {
+        onAccessLog: (lines) => this.#options.writeAccessLog?.(lines),
+        onExit: (gone, error) => this.#onExit(gone, error, performance.now() - startedMs),
+      },
+    );
+    this.metrics.add(metrics);
+    this.#handles.add(handle);
+    await this.#bring(handle, { added: [...this.slots.entries], removed: [] });
+    this.#port = await handle.listen({ ...this.#options.listen, port: this.#port });
+    this.#reportServed();
+  }
+
+  readonly #busy = new Map<WorkerHandle, SlotChange[]>();
+
+  /** Syncs one worker until it serves what is wanted; at most one such loop runs for each. */
+  async #bring(handle: WorkerHandle, change: SlotChange): Promise<void> {
+    const waiting = this.#busy.get(handle);
+    if (waiting !== undefined) {
+      waiting.push(change);
+      return;
+    }
+    const changes = [change];
+    this.#busy.set(handle, changes);
+    try {
+      while (this.#wanted !== undefined && (handle.state !== this.#wanted || changes.length > 0))
+        await handle.sync(this.#wanted, merge(changes.splice(0)));
+    } catch (error) {
+      // Its exit is reported, and dealt with, by onExit.
+      this.#options.logger.debug({ err: error }, 'a worker died while its table changed');
+    } finally {
+      this.#busy.delete(handle);
+    }
+    this.#reportServed();
+  }
+
+  #reportServed(): void {
+    let served = Infinity;
+    for (const handle of this.#handles) served = Math.min(served, handle.state?.revision ?? -1);
+    if (served >= 0 && served < Infinity) this.#options.onServed(served);
+  }
+
+  #onExit(handle: WorkerHandle, error: Error | undefined, livedMs: number): void {
+    this.#handles.delete(handle);
+    this.metrics.retire(handle.metrics);
+    if (this.#isDraining || !handle.isListening) return;
+    this.restarts++;
+    this.#restartMs = livedMs > stableMs ? firstRestartMs : Math.min(this.#restartMs * 2, lastRestartMs);
+    this.#options.logger.error(
+      { err: error, restartMs: this.#restartMs },
+      'a worker died; another takes its place',
+    );
+    setTimeout(() => {
+      if (this.#isDraining) return;
+      this.#spawn().catch((cause: unknown) => {
+        this.#options.logger.error({ err: cause }, 'a worker could not be replaced');
+      });
+    }, this.#restartMs);
+  }
+}
+
+function merge(changes: readonly SlotChange[]): SlotChange {
+  const added = new Map<string, number>();
+  const removed = new Set<string>();
+  for (const change of changes) {
+    for (const id of change.removed) {
+      added.delete(id);
+      removed.add(id);
+    }
+    for (const [id, slot] of change.added) added.set(id, slot);
+  }
+  return { added: [...added], removed: [...removed] };
+}

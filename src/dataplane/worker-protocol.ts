@@ -1,0 +1,45 @@
+// What the main thread and a worker say to each other.
+//
+//   main:   stage... flip ----------> listen --------> stage... flip ... drain
+//   worker:  staged... flipped        listening         staged... flipped   drained
+//
+// Every stage is answered before the next is sent: a thread handles a whole queue of messages before it looks at its
+// sockets again, so only an empty queue lets requests through between two pieces.
+import type { Settings } from '#model/route-model.ts';
+import type { ListenOptions } from '#transport/transport.ts';
+
+/** What a thread is started with. */
+export interface WorkerStart {
+  readonly metrics: SharedArrayBuffer;
+  readonly hasAccessLog: boolean;
+}
+
+export type ToWorker =
+  | {
+      readonly kind: 'Stage';
+      /** JSON of a VirtualHost each. */
+      readonly hosts: readonly string[];
+      /** JSON of an Upstream each. */
+      readonly upstreams: readonly string[];
+      readonly removedHosts: readonly string[];
+      readonly removedUpstreams: readonly string[];
+    }
+  | {
+      readonly kind: 'Flip';
+      readonly revision: number;
+      readonly settings: Settings;
+      /** Where the counters of a route are kept, for the routes that are new. */
+      readonly slots: readonly (readonly [objectId: string, slot: number])[];
+      readonly removedSlots: readonly string[];
+    }
+  | { readonly kind: 'Listen'; readonly options: ListenOptions }
+  | { readonly kind: 'Drain'; readonly patienceMs: number; readonly graceMs: number };
+
+export type FromWorker =
+  | { readonly kind: 'Staged' }
+  | { readonly kind: 'Flipped'; readonly revision: number }
+  | { readonly kind: 'Listening'; readonly port: number }
+  | { readonly kind: 'ListenFailed'; readonly message: string }
+  | { readonly kind: 'Drained' }
+  /** Whole lines of the access log. */
+  | { readonly kind: 'AccessLog'; readonly lines: string };

@@ -1,0 +1,52 @@
+// The entry of a worker thread: its own listener, table and pools, told what to serve by the main thread.
+import { parentPort, workerData } from 'node:worker_threads';
+import { defaultParserLimits } from '#h1/parser-limits.ts';
+import { ProxyContext } from '#proxy/proxy-context.ts';
+import { ProxyServer } from '#proxy/proxy-server.ts';
+import { AccessLog } from '#telemetry/access-log.ts';
+import { transport } from '#transport/current.ts';
+import { TimerWheel } from '#transport/timer-wheel.ts';
+import { MetricWriter } from './metric-slots.ts';
+import { Recorder } from './recorder.ts';
+import { StagedTable } from './staged-table.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
+
+function serveMain(port: NonNullable<typeof parentPort>): void {
+  const { metrics, hasAccessLog } = workerData as WorkerStart;
+  const tell = (message: FromWorker): void => port.postMessage(message);
+  const accessLog = hasAccessLog ? new AccessLog((lines) => tell({ kind: 'AccessLog', lines })) : undefined;
+  const recorder = new Recorder(new MetricWriter(metrics), accessLog);
+  const server = new ProxyServer(
+    new ProxyContext(transport, new TimerWheel(), defaultParserLimits, recorder),
+  );
+  const staged = new StagedTable();
+
+  port.on('message', (message: ToWorker) => {
+    switch (message.kind) {
+      case 'Stage':
+        staged.stage(message);
+        tell({ kind: 'Staged' });
+        break;
+      case 'Flip':
+        recorder.assign(message.slots, message.removedSlots);
+        server.serve(staged.flip(message.revision, message.settings));
+        tell({ kind: 'Flipped', revision: message.revision });
+        break;
+      case 'Listen':
+        server.listen(message.options).then(
+          (bound) => tell({ kind: 'Listening', port: bound }),
+          (error: unknown) =>
+            tell({ kind: 'ListenFailed', message: error instanceof Error ? error.message : String(error) }),
+        );
+        break;
+      case 'Drain':
+        void server.drain(message.patienceMs, message.graceMs).then(() => {
+          accessLog?.flush();
+          tell({ kind: 'Drained' });
+        });
+        break;
+    }
+  });
+}
+
+if (parentPort !== null) serveMain(parentPort);

@@ -1,0 +1,88 @@
+// What a request's fields say about itself: framing, host, persistence. Any doubt is a fault (RFC 9112 3.2, 6, 9.3).
+import { hostnameOf } from '#http/authority.ts';
+import type { FaultCode } from '#http/fault.ts';
+import { Field } from '#http/field.ts';
+import { BodyFraming } from '#http/message-head.ts';
+import type { RequestHead } from '#http/message-head.ts';
+import { noContentLength, parseContentLength, readConnection } from './framing-fields.ts';
+
+/** Fills in what follows from the fields of a complete head, or says why the request cannot be trusted. */
+export function readRequestFields(head: RequestHead): FaultCode | undefined {
+  const { fields } = head;
+  let contentLength = noContentLength;
+  let transferEncoding = -1;
+  let hosts = 0;
+  head.keepAlive = head.minorVersion === 1;
+  for (let index = 0; index < fields.count; index++) {
+    switch (fields.ids[index]!) {
+      case Field.Host:
+        if (++hosts > 1) return 'host-invalid';
+        head.authority = fields.value(index);
+        break;
+      case Field.ContentLength:
+        if (contentLength !== noContentLength) return 'framing-ambiguous';
+        contentLength = parseContentLength(fields, index);
+        if (contentLength < 0) return 'framing-ambiguous';
+        break;
+      case Field.TransferEncoding:
+        if (transferEncoding >= 0) return 'framing-ambiguous';
+        transferEncoding = index;
+        break;
+      case Field.Connection:
+        readConnection(head, fields.value(index));
+        break;
+      case Field.Expect:
+        if (fields.value(index).toLowerCase() === '100-continue')
+          head.expectsContinue = head.minorVersion === 1;
+        else head.expectsOther = true;
+        break;
+    }
+  }
+  if (transferEncoding >= 0) {
+    const coding = fields.value(transferEncoding).toLowerCase();
+    if (contentLength !== noContentLength || head.minorVersion === 0) return 'framing-ambiguous';
+    if (coding !== 'chunked')
+      return isStackedCoding(coding) ? 'transfer-coding-unsupported' : 'framing-ambiguous';
+    head.framing = BodyFraming.Chunked;
+  } else if (contentLength !== noContentLength) {
+    head.framing = BodyFraming.Length;
+    head.contentLength = contentLength;
+  }
+  return readHost(head, hosts);
+}
+
+/** `gzip, chunked`: well-formed, but not one that is spoken here. Anything that hides chunked in it is ambiguous. */
+function isStackedCoding(coding: string): boolean {
+  const codings = coding.split(',').map((each) => each.trim());
+  return (
+    codings.length > 1 &&
+    codings.at(-1) === 'chunked' &&
+    codings
+      .slice(0, -1)
+      .every((each) => ['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress'].includes(each))
+  );
+}
+
+/** An absolute-form target must agree with Host; what is matched and forwarded is its path (9112 3.2.2). */
+function readHost(head: RequestHead, hosts: number): FaultCode | undefined {
+  if (hosts === 0 && head.minorVersion === 1) return 'host-invalid';
+  if (hosts === 1) {
+    const hostname = hostnameOf(head.authority);
+    if (hostname === undefined) return 'host-invalid';
+    head.hostname = hostname;
+  }
+  const { target } = head;
+  if (target.startsWith('/')) return undefined;
+  if (target === '*') return head.method === 'OPTIONS' ? undefined : 'request-line-invalid';
+  // CONNECT's authority-form is well-formed and refused later, by its method.
+  if (head.method === 'CONNECT') return undefined;
+  const absolute = /^https?:\/\/([^/?#]*)([^#]*)$/i.exec(target);
+  if (absolute === null) return 'request-line-invalid';
+  const [, authority = '', rest = ''] = absolute;
+  if (hostnameOf(authority) === undefined) return 'host-invalid';
+  if (hosts === 1 && authority.toLowerCase() !== head.authority.toLowerCase()) return 'host-invalid';
+  head.authority = authority;
+  head.hostname = hostnameOf(authority) ?? '';
+  head.target = rest.startsWith('/') ? rest : `/${rest}`;
+  return undefined;
+}

@@ -1,0 +1,97 @@
+// The header fields of one message: offsets into the bytes that they were parsed from, strings made only on demand.
+import { Field, nameIs } from './field.ts';
+import type { FieldId } from './field.ts';
+
+const wordsPerField = 4;
+
+/**
+ * One section is reused for every message of a connection. Field `i` has its name at
+ * `bytes[nameStart(i), nameEnd(i))` and its value, without surrounding whitespace, at `bytes[valueStart(i), valueEnd(i))`.
+ * Valid until the next message is parsed or, as the bytes belong to the transport, until the current event returns.
+ */
+export class FieldSection {
+  bytes: Buffer = Buffer.alloc(0);
+  count = 0;
+  readonly ids: Uint8Array;
+  readonly offsets: Int32Array;
+  readonly capacity: number;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.ids = new Uint8Array(capacity);
+    this.offsets = new Int32Array(capacity * wordsPerField);
+  }
+
+  clear(): void {
+    this.count = 0;
+  }
+
+  /** False when the section is full. */
+  add(id: FieldId, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): boolean {
+    if (this.count === this.capacity) return false;
+    const at = this.count * wordsPerField;
+    this.ids[this.count++] = id;
+    this.offsets[at] = nameStart;
+    this.offsets[at + 1] = nameEnd;
+    this.offsets[at + 2] = valueStart;
+    this.offsets[at + 3] = valueEnd;
+    return true;
+  }
+
+  /** The same fields, after their bytes moved by `-distance` into another buffer. */
+  rebase(bytes: Buffer, distance: number): void {
+    this.bytes = bytes;
+    for (let at = 0; at < this.count * wordsPerField; at++) this.offsets[at]! -= distance;
+  }
+
+  nameStart(index: number): number {
+    return this.offsets[index * wordsPerField]!;
+  }
+
+  nameEnd(index: number): number {
+    return this.offsets[index * wordsPerField + 1]!;
+  }
+
+  valueStart(index: number): number {
+    return this.offsets[index * wordsPerField + 2]!;
+  }
+
+  valueEnd(index: number): number {
+    return this.offsets[index * wordsPerField + 3]!;
+  }
+
+  name(index: number): string {
+    return this.bytes.toString('latin1', this.nameStart(index), this.nameEnd(index));
+  }
+
+  value(index: number): string {
+    return this.bytes.toString('latin1', this.valueStart(index), this.valueEnd(index));
+  }
+
+  /** The index of the first field of this kind, -1 without one. */
+  indexOf(id: FieldId): number {
+    for (let index = 0; index < this.count; index++) if (this.ids[index] === id) return index;
+    return -1;
+  }
+
+  /**
+   * The value of a field by its lower-case name; several lines are joined with a comma (RFC 9110 5.2). Undefined when
+   * the message has none.
+   */
+  combined(name: string): string | undefined {
+    let found: string | undefined;
+    for (let index = 0; index < this.count; index++) {
+      if (!nameIs(this.bytes, this.nameStart(index), this.nameEnd(index), name)) continue;
+      found = found === undefined ? this.value(index) : `${found}, ${this.value(index)}`;
+    }
+    return found;
+  }
+
+  /** Whether field `index` is an unknown one that `names`, in lower case, contain. */
+  isNamed(index: number, names: readonly string[]): boolean {
+    if (this.ids[index] !== Field.Other) return false;
+    for (const name of names)
+      if (nameIs(this.bytes, this.nameStart(index), this.nameEnd(index), name)) return true;
+    return false;
+  }
+}

@@ -1,0 +1,169 @@
+// How a model travels: content-addressed chunks, and a head that names them.
+//
+//   hosts ----> buckets by hash of the host ----\
+//   upstreams -> buckets by hash of the id -------> chunks {kind, digest, text} -> digest of their names
+//   settings -> one chunk ----------------------/
+//
+// Buckets split by one more bit of the hash whenever they outgrow bucketBytes. A bucket's place therefore depends on
+// its own content alone: one endpoint that changes rewrites one small chunk, never its neighbours.
+import { canonicalJson, digestOf } from './canonical-json.ts';
+import { bucketBytes, chunkBytes } from './limits.ts';
+import { hostKey, schemaNumber } from './route-model.ts';
+import type { RouteModel, Settings, Upstream, VirtualHost } from './route-model.ts';
+import { chunkValidators, validationMessage } from './route-model-schema.ts';
+
+export type ChunkKind = 'settings' | 'hosts' | 'upstreams';
+
+export interface Chunk {
+  readonly kind: ChunkKind;
+  /** SHA-256 of `text`. */
+  readonly digest: string;
+  /** Canonical JSON: Settings, VirtualHost[] or Upstream[]. */
+  readonly text: string;
+}
+
+export interface Bundle {
+  readonly schema: number;
+  /** Names the whole model: equal digests, equal models. */
+  readonly digest: string;
+  readonly chunks: readonly Chunk[];
+}
+
+export type Refusal = 'UnknownSchema' | 'DigestMismatch' | 'TooLarge' | 'Malformed';
+
+export type Decoded =
+  | { readonly kind: 'Decoded'; readonly model: RouteModel }
+  | { readonly kind: 'Refused'; readonly refusal: Refusal; readonly message: string };
+
+/** The name of the object that holds a chunk. */
+export function chunkName(chunk: Pick<Chunk, 'kind' | 'digest'>): string {
+  return `flint-${chunk.kind}-${chunk.digest}`;
+}
+
+/** Throws only if a host or upstream breaks the limits of limits.ts, which translation keeps. */
+export function encode(model: RouteModel): Bundle {
+  const chunks = [
+    chunkOf('settings', canonicalJson(model.settings)),
+    ...encodeBuckets('hosts', model.hosts, (host) => hostKey(host.pattern)),
+    ...encodeBuckets('upstreams', model.upstreams, (upstream) => upstream.id),
+  ];
+  return { schema: model.schema, digest: bundleDigest(model.schema, chunks), chunks };
+}
+
+/** Total: any bundle, however broken, gives a model that encode could have made, or a refusal. */
+export function decode(bundle: Bundle): Decoded {
+  if (bundle.schema !== schemaNumber)
+    return refused('UnknownSchema', `schema ${String(bundle.schema)} is not ${schemaNumber}`);
+  let settings: Settings | undefined;
+  const hosts: VirtualHost[] = [];
+  const upstreams: Upstream[] = [];
+  for (const chunk of bundle.chunks) {
+    const place = `chunk ${chunk.kind} ${chunk.digest.slice(0, 12)}`;
+    if (Buffer.byteLength(chunk.text) > chunkBytes) return refused('TooLarge', `${place} is too large`);
+    if (digestOf(chunk.text) !== chunk.digest) return refused('DigestMismatch', `${place} has other content`);
+    const content = parseJson(chunk.text);
+    const validate = chunkValidators[chunk.kind];
+    if (validate === undefined) return refused('Malformed', `${place} is of an unknown kind`);
+    if (!validate(content)) return refused('Malformed', `${place}: ${validationMessage(validate)}`);
+    // ajv has proved the shape, kind by kind.
+    switch (chunk.kind) {
+      case 'settings':
+        settings = content as Settings;
+        break;
+      case 'hosts':
+        for (const host of content as readonly VirtualHost[]) hosts.push(host);
+        break;
+      case 'upstreams':
+        for (const upstream of content as readonly Upstream[]) upstreams.push(upstream);
+        break;
+    }
+  }
+  if (bundleDigest(bundle.schema, bundle.chunks) !== bundle.digest)
+    return refused('DigestMismatch', 'the chunks are not those that the head names');
+  if (settings === undefined) return refused('Malformed', 'there is no settings chunk');
+  hosts.sort((a, b) => compareText(hostKey(a.pattern), hostKey(b.pattern)));
+  upstreams.sort((a, b) => compareText(a.id, b.id));
+  const model: RouteModel = { schema: schemaNumber, settings, hosts, upstreams };
+  const fault = referenceFault(model);
+  return fault === undefined ? { kind: 'Decoded', model } : refused('Malformed', fault);
+}
+
+/** By UTF-16 code unit, the order of every sorted list in a model. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+interface Entry {
+  readonly key: string;
+  readonly hash: string;
+  readonly text: string;
+}
+
+function encodeBuckets<T>(kind: ChunkKind, values: readonly T[], keyOf: (value: T) => string): Chunk[] {
+  const entries = values.map((value) => {
+    const key = keyOf(value);
+    return { key, hash: bits(digestOf(key)), text: canonicalJson(value) };
+  });
+  return split(entries, 0).map((bucket) => {
+    bucket.sort((a, b) => compareText(a.key, b.key));
+    return chunkOf(kind, `[${bucket.map((entry) => entry.text).join(',')}]`);
+  });
+}
+
+function split(entries: Entry[], depth: number): Entry[][] {
+  if (entries.length === 0) return [];
+  const bytes = entries.reduce((sum, entry) => sum + Buffer.byteLength(entry.text) + 1, 1);
+  if (entries.length === 1 || bytes <= bucketBytes || depth === 32) return [entries];
+  return [
+    ...split(
+      entries.filter((entry) => entry.hash[depth] === '0'),
+      depth + 1,
+    ),
+    ...split(
+      entries.filter((entry) => entry.hash[depth] === '1'),
+      depth + 1,
+    ),
+  ];
+}
+
+/** The first 32 bits of a hex digest, as a string of 0 and 1. */
+function bits(hex: string): string {
+  return Number.parseInt(hex.slice(0, 8), 16).toString(2).padStart(32, '0');
+}
+
+function chunkOf(kind: ChunkKind, text: string): Chunk {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > chunkBytes) throw new RangeError(`a ${kind} chunk of ${bytes} bytes exceeds ${chunkBytes}`);
+  return { kind, digest: digestOf(text), text };
+}
+
+function bundleDigest(schema: number, chunks: readonly Chunk[]): string {
+  const names = chunks.map(chunkName).sort();
+  return digestOf(canonicalJson([schema, ...names]));
+}
+
+/** What a schema cannot say: keys are unique, and every backend leads to an upstream of this model. */
+function referenceFault(model: RouteModel): string | undefined {
+  const keys = new Set(model.hosts.map((host) => hostKey(host.pattern)));
+  if (keys.size !== model.hosts.length) return 'a host stands twice';
+  const ids = new Set(model.upstreams.map((upstream) => upstream.id));
+  if (ids.size !== model.upstreams.length) return 'an upstream stands twice';
+  for (const host of model.hosts)
+    for (const rule of host.rules)
+      for (const backend of rule.backends)
+        if (backend.kind === 'Upstream' && !ids.has(backend.upstream))
+          return `host ${hostKey(host.pattern)} refers to the unknown upstream ${backend.upstream}`;
+  return undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function refused(refusal: Refusal, message: string): Decoded {
+  return { kind: 'Refused', refusal, message };
+}

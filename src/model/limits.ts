@@ -1,0 +1,16 @@
+// How much one object, one host and one chunk may hold; each bound is what the next larger one can carry.
+
+/** The API server stores no ConfigMap above this (1 MiB, all keys and values together). */
+export const configMapBytes = 1_048_576;
+
+/** A chunk is one value of a ConfigMap; the rest of the budget is for names and metadata. */
+export const chunkBytes = 1_000_000;
+
+/** A bucket above this is split in two, so that one changed host rewrites little. */
+export const bucketBytes = 65_536;
+
+/** The routes of one host must fit in one chunk, canonical JSON, brackets included. */
+export const hostBytes = 900_000;
+
+/** So must the endpoints of one upstream: none takes more than 88 bytes. */
+export const upstreamEndpoints = 10_000;

@@ -1,0 +1,117 @@
+// The JSON schema of a model's chunks, for a reader that trusts no writer.
+//
+// Unknown fields pass (a newer writer may know more); unknown variants of a union do not. The tables of variants are
+// tied to the types by `satisfies Record<Kind, ...>`: a variant without a schema does not compile.
+import { Ajv } from 'ajv';
+import type { ValidateFunction } from 'ajv';
+import type { ChunkKind } from './bundle.ts';
+import type { Backend, HostPattern, MethodMatch } from './route-model.ts';
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const text: Schema = { type: 'string' };
+const count: Schema = { type: 'integer', minimum: 0 };
+
+function record(properties: Readonly<Record<string, Schema>>): Schema {
+  return { type: 'object', required: Object.keys(properties), properties };
+}
+
+function list(items: Schema): Schema {
+  return { type: 'array', items };
+}
+
+function words(...values: readonly string[]): Schema {
+  return { enum: values };
+}
+
+function union(variants: Readonly<Record<string, Readonly<Record<string, Schema>>>>): Schema {
+  return {
+    type: 'object',
+    required: ['kind'],
+    discriminator: { propertyName: 'kind' },
+    oneOf: Object.entries(variants).map(([kind, properties]) =>
+      record({ kind: { const: kind }, ...properties }),
+    ),
+  };
+}
+
+const hostPattern = union({
+  Exact: { name: text },
+  Wildcard: { suffix: text, depth: words('AnyDepth', 'OneLabel') },
+  AnyHost: {},
+} satisfies Record<HostPattern['kind'], Readonly<Record<string, Schema>>>);
+
+const methodMatch = union({
+  AnyMethod: {},
+  Method: { method: text },
+} satisfies Record<MethodMatch['kind'], Readonly<Record<string, Schema>>>);
+
+const backend = union({
+  Upstream: { upstream: text, weight: count },
+  Unresolved: { status: { enum: [500, 503] }, weight: count },
+} satisfies Record<Backend['kind'], Readonly<Record<string, Schema>>>);
+
+const named = record({ kind: words('Exact', 'RegularExpression'), name: text, value: text });
+
+const match = record({
+  path: record({
+    kind: words('Exact', 'PathPrefix', 'RegularExpression'),
+    value: { type: 'string', minLength: 1 },
+  }),
+  method: methodMatch,
+  headers: list(named),
+  queryParams: list(named),
+});
+
+const rule = record({
+  ref: record({ kind: words('IngressRoute'), namespace: text, name: text, rule: text }),
+  matches: list(match),
+  backends: list(backend),
+  timeouts: record({ requestMs: count, backendRequestMs: count, idleMs: count }),
+});
+
+const doubtful = words('Reject', 'Keep', 'Decode');
+
+const host = record({
+  pattern: hostPattern,
+  pathPolicy: record({ encodedSlash: doubtful, mergeSlashes: doubtful, backslash: doubtful }),
+  rules: list(rule),
+});
+
+const upstream = record({
+  id: text,
+  loadBalancing: words('RoundRobin', 'LeastRequests'),
+  endpoints: list(
+    record({
+      address: { type: 'string', minLength: 1 },
+      port: { type: 'integer', minimum: 1, maximum: 65_535 },
+      state: words('Ready', 'Terminating'),
+    }),
+  ),
+});
+
+const settings = record({
+  connectTimeoutMs: count,
+  upstreamIdleTimeoutMs: count,
+  clientIdleTimeoutMs: count,
+  headTimeoutMs: count,
+  attempts: { type: 'integer', minimum: 1, maximum: 16 },
+});
+
+const ajv = new Ajv({ discriminator: true, strict: true, strictRequired: false });
+
+export const chunkValidators: Readonly<Record<ChunkKind, ValidateFunction>> & {
+  readonly [kind: string]: ValidateFunction | undefined;
+} = {
+  settings: ajv.compile(settings),
+  hosts: ajv.compile(list(host)),
+  upstreams: ajv.compile(list(upstream)),
+};
+
+/** The first error of the validator's last run, with its place. */
+export function validationMessage(validate: ValidateFunction): string {
+  const [error] = validate.errors ?? [];
+  return error === undefined
+    ? 'is malformed'
+    : `${error.instancePath || '/'} ${error.message ?? 'is malformed'}`;
+}

@@ -1,0 +1,67 @@
+// The listeners of one worker and the connections they accepted.
+import type { Listener, ListenOptions, Socket } from '#transport/transport.ts';
+import { ClientConnection } from './client-connection.ts';
+import type { ConnectionOwner } from './client-connection.ts';
+import type { ProxyContext } from './proxy-context.ts';
+import type { ServingTable } from './serving-table.ts';
+
+export class ProxyServer implements ConnectionOwner {
+  readonly #context: ProxyContext;
+  readonly #connections = new Set<ClientConnection>();
+  readonly #listeners: Listener[] = [];
+  #onEmpty: (() => void) | undefined = undefined;
+
+  constructor(context: ProxyContext) {
+    this.#context = context;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** The one assignment by which a revision becomes visible: requests that begin after it are routed by it. */
+  serve(table: ServingTable): void {
+    this.#context.table = table;
+  }
+
+  /** Resolves to the bound port. Rejects when the address cannot be bound. */
+  async listen(options: ListenOptions): Promise<number> {
+    const listener = await this.#context.transport.listen(options, (socket) => this.#accept(socket));
+    this.#listeners.push(listener);
+    return listener.port;
+  }
+
+  #accept(socket: Socket): ClientConnection {
+    const connection = new ClientConnection(this.#context, this, socket);
+    this.#connections.add(connection);
+    this.#context.observer.onConnectionOpen();
+    return connection;
+  }
+
+  onConnectionClosed(connection: ClientConnection): void {
+    this.#connections.delete(connection);
+    this.#context.observer.onConnectionClose();
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  }
+
+  /**
+   * Accepts no more, ends every connection with its next response, those that stay silent for `patienceMs` after that
+   * time, and whatever is left after `graceMs` the hard way. Resolves when none is left.
+   */
+  async drain(patienceMs: number, graceMs: number): Promise<void> {
+    this.#context.isDraining = true;
+    for (const listener of this.#listeners.splice(0)) listener.close();
+    if (this.#connections.size === 0) return;
+    const impatient = setTimeout(() => {
+      for (const connection of this.#connections) connection.closeIdle();
+    }, patienceMs);
+    const merciless = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, graceMs);
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    clearTimeout(impatient);
+    clearTimeout(merciless);
+  }
+}

@@ -1,0 +1,57 @@
+// The head that a backend gets: parsed fields in their order, without what belongs to the client's connection, with
+// what we know better than the client.
+import type { HeadWriter } from '#h1/head-writer.ts';
+import { Field, isHopByHop } from '#http/field.ts';
+import { BodyFraming } from '#http/message-head.ts';
+import type { RequestHead } from '#http/message-head.ts';
+
+export interface ForwardedRequest {
+  /** In normal form, the very string that was routed. */
+  readonly path: string;
+  readonly query: string;
+  readonly forwardedLines: string;
+  readonly requestId: string;
+}
+
+export function writeRequestHead(writer: HeadWriter, head: RequestHead, forwarded: ForwardedRequest): Buffer {
+  writer.begin();
+  writer.text(head.method);
+  writer.text(' ');
+  writer.text(forwarded.path);
+  if (forwarded.query !== '') {
+    writer.text('?');
+    writer.text(forwarded.query);
+  }
+  writer.text(' HTTP/1.1\r\n');
+  writer.field('Host', head.authority);
+  const { fields } = head;
+  for (let index = 0; index < fields.count; index++) {
+    const id = fields.ids[index]!;
+    if (isOurs(id) || isHopByHop[id] === 1) continue;
+    if (head.connectionNames.length > 0 && fields.isNamed(index, head.connectionNames)) continue;
+    writer.copyField(fields, index);
+  }
+  if (head.framing === BodyFraming.Length) writer.field('Content-Length', String(head.contentLength));
+  else if (head.framing === BodyFraming.Chunked) writer.field('Transfer-Encoding', 'chunked');
+  if (head.expectsContinue && head.framing !== BodyFraming.None) writer.field('Expect', '100-continue');
+  writer.text(forwarded.forwardedLines);
+  if (head.authority !== '') writer.field('X-Forwarded-Host', head.authority);
+  writer.field('X-Request-Id', forwarded.requestId);
+  return writer.end();
+}
+
+/** Fields that are written anew; what the client said in them is not believed. */
+function isOurs(id: number): boolean {
+  return (
+    id === Field.Host ||
+    id === Field.ContentLength ||
+    id === Field.Expect ||
+    id === Field.Forwarding ||
+    id === Field.RequestId
+  );
+}
+
+/** The lines that are the same for every request of one connection. */
+export function forwardedLinesOf(remoteAddress: string, scheme: 'http' | 'https'): string {
+  return `X-Forwarded-For: ${remoteAddress}\r\nX-Forwarded-Proto: ${scheme}\r\nX-Real-IP: ${remoteAddress}\r\n`;
+}

@@ -1,0 +1,84 @@
+// The routes of one host, indexed by path: a Map for exact paths, one for prefixes, a list for expressions.
+import { hostKey } from '#model/route-model.ts';
+import type { PathPolicy, VirtualHost } from '#model/route-model.ts';
+import { Candidate } from './candidate.ts';
+import { CompiledRoute } from './compiled-route.ts';
+import type { MatchRequest } from './match-request.ts';
+import { comparePrecedence } from './precedence.ts';
+
+export class CompiledHost {
+  readonly key: string;
+  readonly source: VirtualHost;
+  readonly pathPolicy: PathPolicy;
+  /** In order of precedence. */
+  readonly candidates: readonly Candidate[];
+  readonly #exact = new Map<string, Candidate[]>();
+  readonly #prefix = new Map<string, Candidate[]>();
+  readonly #expressions: Candidate[] = [];
+
+  /** Throws for an expression that does not compile; translation lets none through. */
+  constructor(host: VirtualHost) {
+    this.key = hostKey(host.pattern);
+    this.source = host;
+    this.pathPolicy = host.pathPolicy;
+    const candidates: Candidate[] = [];
+    for (const rule of host.rules) {
+      const route = new CompiledRoute(rule);
+      for (const match of rule.matches) candidates.push(new Candidate(match, route, candidates.length));
+    }
+    this.candidates = candidates.sort(comparePrecedence);
+    for (const candidate of this.candidates) this.#index(candidate);
+  }
+
+  /** The preferred candidate that the request fits. Allocates nothing but what header and query conditions need. */
+  match(request: MatchRequest): Candidate | undefined {
+    const exact = this.#exact.get(request.path);
+    if (exact !== undefined) {
+      const found = firstFit(exact, request);
+      if (found !== undefined) return found;
+    }
+    return this.#matchPrefix(request) ?? this.#matchExpression(request);
+  }
+
+  /** Walks back from the whole path by segments: /a/b/c, /a/b, /a, /. */
+  #matchPrefix(request: MatchRequest): Candidate | undefined {
+    if (this.#prefix.size === 0) return undefined;
+    let prefix = request.path;
+    while (prefix.length > 1) {
+      const candidates = this.#prefix.get(prefix);
+      if (candidates !== undefined) {
+        const found = firstFit(candidates, request);
+        if (found !== undefined) return found;
+      }
+      const slash = prefix.lastIndexOf('/');
+      if (slash <= 0) break;
+      prefix = prefix.slice(0, slash);
+    }
+    const root = this.#prefix.get('/');
+    return root === undefined ? undefined : firstFit(root, request);
+  }
+
+  #matchExpression(request: MatchRequest): Candidate | undefined {
+    for (const candidate of this.#expressions)
+      if (candidate.fitsPath(request.path) && candidate.fitsBesidesPath(request)) return candidate;
+    return undefined;
+  }
+
+  #index(candidate: Candidate): void {
+    const { path } = candidate.match;
+    if (path.kind === 'RegularExpression') {
+      this.#expressions.push(candidate);
+      return;
+    }
+    const index = path.kind === 'Exact' ? this.#exact : this.#prefix;
+    const found = index.get(path.value);
+    if (found === undefined) index.set(path.value, [candidate]);
+    else found.push(candidate);
+  }
+}
+
+function firstFit(candidates: readonly Candidate[], request: MatchRequest): Candidate | undefined {
+  for (let index = 0; index < candidates.length; index++)
+    if (candidates[index]!.fitsBesidesPath(request)) return candidates[index];
+  return undefined;
+}

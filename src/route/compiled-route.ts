@@ -1,0 +1,29 @@
+// One rule of one object, ready to serve: its backends with weights summed up.
+import type { Backend, Rule, RuleRef, Timeouts } from '#model/route-model.ts';
+
+export class CompiledRoute {
+  readonly ref: RuleRef;
+  /** `namespace/name` of the object: the route label of metrics. */
+  readonly objectId: string;
+  readonly backends: readonly Backend[];
+  readonly totalWeight: number;
+  readonly timeouts: Timeouts;
+
+  constructor(rule: Rule) {
+    this.ref = rule.ref;
+    this.objectId = `${rule.ref.namespace}/${rule.ref.name}`;
+    this.backends = rule.backends;
+    this.timeouts = rule.timeouts;
+    this.totalWeight = rule.backends.reduce((sum, backend) => sum + backend.weight, 0);
+  }
+
+  /** The backend that owns the point `fraction` (0 up to 1) of the summed weights; undefined when all are 0. */
+  backendAt(fraction: number): Backend | undefined {
+    let left = fraction * this.totalWeight;
+    for (const backend of this.backends) {
+      left -= backend.weight;
+      if (left < 0) return backend;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,141 @@
+// The transport on Node's public API, without tricks: the reference that every other one is held to.
+import net from 'node:net';
+import type { ConnectEvents, Listener, ListenOptions, Socket, SocketEvents, Transport } from './transport.ts';
+
+const owner = Symbol('owner');
+
+interface OwnedSocket extends net.Socket {
+  [owner]?: NodeSocket;
+}
+
+const ipv4Mapped = '::ffff:';
+
+class NodeSocket implements Socket {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localPort: number;
+  events: SocketEvents | undefined = undefined;
+  code: string | undefined = undefined;
+  readonly #socket: net.Socket;
+
+  constructor(socket: OwnedSocket, remoteAddress: string, remotePort: number) {
+    this.#socket = socket;
+    this.remoteAddress = remoteAddress.startsWith(ipv4Mapped)
+      ? remoteAddress.slice(ipv4Mapped.length)
+      : remoteAddress;
+    this.remotePort = remotePort;
+    this.localPort = socket.localPort ?? 0;
+    socket[owner] = this;
+    socket.on('data', onData);
+    socket.on('drain', onDrain);
+    socket.on('end', onEnd);
+    socket.on('error', onError);
+    socket.on('close', onClose);
+  }
+
+  get pendingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(bytes: Buffer): boolean {
+    return this.#socket.write(bytes);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+// Listeners at module level: one function for all sockets instead of six closures for each.
+
+function onData(this: OwnedSocket, bytes: Buffer): void {
+  if (!this.destroyed) this[owner]?.events?.onBytes(bytes);
+}
+
+function onDrain(this: OwnedSocket): void {
+  if (!this.destroyed) this[owner]?.events?.onDrain();
+}
+
+function onEnd(this: OwnedSocket): void {
+  if (!this.destroyed) this[owner]?.events?.onEnd();
+}
+
+function onError(this: OwnedSocket, error: NodeJS.ErrnoException): void {
+  const socket = this[owner];
+  if (socket !== undefined) socket.code = error.code ?? error.message;
+}
+
+function onClose(this: OwnedSocket): void {
+  const socket = this[owner];
+  socket?.events?.onClose(socket.code);
+}
+
+function onConnect(this: OwnedSocket): void {
+  const events = this[owner]?.events;
+  if (events !== undefined) (events as ConnectEvents).onConnect();
+}
+
+class NodeListener implements Listener {
+  readonly port: number;
+  readonly #server: net.Server;
+
+  constructor(server: net.Server, port: number) {
+    this.#server = server;
+    this.port = port;
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+}
+
+export const nodeTransport: Transport = {
+  canReusePort: process.platform === 'linux' || process.platform === 'freebsd',
+
+  listen({ host, port, reusePort }: ListenOptions, onConnection): Promise<Listener> {
+    return new Promise((resolve, reject) => {
+      const server = net.createServer({ allowHalfOpen: true, noDelay: true });
+      server.on('connection', (socket) => {
+        const { remoteAddress, remotePort } = socket;
+        // A peer that is gone before it is accepted has no address.
+        if (remoteAddress === undefined) {
+          socket.on('error', ignoreError);
+          socket.destroy();
+          return;
+        }
+        const accepted = new NodeSocket(socket, remoteAddress, remotePort ?? 0);
+        accepted.events = onConnection(accepted);
+      });
+      server.once('error', reject);
+      server.listen({ host, port, reusePort, backlog: 4096 }, () => {
+        server.off('error', reject);
+        const address = server.address();
+        const bound = typeof address === 'object' && address !== null ? address.port : port;
+        resolve(new NodeListener(server, bound));
+      });
+    });
+  },
+
+  connect(address, port, events): Socket {
+    const socket = net.connect({ host: address, port, allowHalfOpen: true, noDelay: true });
+    const connecting = new NodeSocket(socket, address, port);
+    connecting.events = events;
+    socket.on('connect', onConnect);
+    return connecting;
+  },
+};
+
+/** The connection is destroyed at once; its error has nobody to go to. */
+function ignoreError(): void {}

@@ -1,0 +1,103 @@
+// Coarse timers for many connections: one clock for all, constant time to set and to clear, nothing per tick for
+// those that are not due.
+//
+// Timeouts here guard against silence, so a tick of 50 ms is fine; an entry that is cancelled leaves the wheel at once
+// and holds nothing alive. Time is monotonic: a clock that jumps moves no timeout.
+
+const slots = 1024;
+const tickMs = 50;
+
+export interface TimerOwner {
+  onTimer(): void;
+}
+
+/** One deadline of one owner, reused for its whole life. */
+export class Timer {
+  readonly owner: TimerOwner;
+  dueTick = 0;
+  next: Timer | undefined = undefined;
+  previous: Timer | undefined = undefined;
+  isSet = false;
+
+  constructor(owner: TimerOwner) {
+    this.owner = owner;
+  }
+}
+
+export class TimerWheel {
+  readonly #slots: (Timer | undefined)[] = Array.from({ length: slots }, () => undefined);
+  readonly #now: () => number;
+  #tick: number;
+  #count = 0;
+  #interval: NodeJS.Timeout | undefined = undefined;
+
+  /** `now` gives monotonic milliseconds. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#tick = Math.floor(now() / tickMs);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Sets the timer anew; it fires once, not before `delayMs` and at most two ticks after it. */
+  set(timer: Timer, delayMs: number): void {
+    this.clear(timer);
+    if (this.#count === 0) this.#start();
+    timer.dueTick = Math.floor((this.#now() + delayMs) / tickMs) + 1;
+    const slot = timer.dueTick % slots;
+    const first = this.#slots[slot];
+    timer.next = first;
+    timer.previous = undefined;
+    if (first !== undefined) first.previous = timer;
+    this.#slots[slot] = timer;
+    timer.isSet = true;
+    this.#count++;
+  }
+
+  clear(timer: Timer): void {
+    if (!timer.isSet) return;
+    if (timer.previous === undefined) this.#slots[timer.dueTick % slots] = timer.next;
+    else timer.previous.next = timer.next;
+    if (timer.next !== undefined) timer.next.previous = timer.previous;
+    timer.next = undefined;
+    timer.previous = undefined;
+    timer.isSet = false;
+    this.#count--;
+  }
+
+  /** Fires what is due. Called by the wheel's own interval; a test may call it instead. */
+  advance(): void {
+    const target = Math.floor(this.#now() / tickMs);
+    // After a long pause every slot is visited once, not once for every tick that was missed.
+    if (target - this.#tick > slots) this.#tick = target - slots;
+    while (this.#tick < target) this.#fire(++this.#tick, target);
+    if (this.#count === 0) this.#stop();
+  }
+
+  #fire(tick: number, target: number): void {
+    const due: Timer[] = [];
+    for (let timer = this.#slots[tick % slots]; timer !== undefined; timer = timer.next)
+      if (timer.dueTick <= target) due.push(timer);
+    // An owner may clear or set any timer, its neighbours in this slot included.
+    for (const timer of due)
+      if (timer.isSet && timer.dueTick <= target) {
+        this.clear(timer);
+        timer.owner.onTimer();
+      }
+  }
+
+  /** An idle process does not tick. */
+  #start(): void {
+    if (this.#interval !== undefined) return;
+    this.#tick = Math.floor(this.#now() / tickMs);
+    this.#interval = setInterval(() => this.advance(), tickMs);
+    this.#interval.unref();
+  }
+
+  #stop(): void {
+    clearInterval(this.#interval);
+    this.#interval = undefined;
+  }
+}

@@ -1,0 +1,59 @@
+// Sockets behind one narrow interface, so that the same proxy runs on any runtime.
+//
+// Bytes change hands: what onBytes delivers belongs to the receiver and is never written to again, and what write
+// takes belongs to the transport. A chunk may therefore go from one socket to another without a copy.
+
+export interface Socket {
+  /** Without the ::ffff: of an IPv4 address on a dual-stack socket. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localPort: number;
+  /** Bytes that were written and that the system has not taken yet. */
+  readonly pendingBytes: number;
+  /** False: more than the high-water mark is waiting, and onDrain will follow. All bytes are taken either way. */
+  write(bytes: Buffer): boolean;
+  /** After pause no onBytes is delivered until resume. */
+  pause(): void;
+  resume(): void;
+  /** Sends FIN after everything written so far; reading goes on. */
+  end(): void;
+  /** Ends both directions at once; onClose follows, nothing else does. */
+  destroy(): void;
+}
+
+export interface SocketEvents {
+  onBytes(bytes: Buffer): void;
+  /** Everything written has left; comes only after a write that returned false. */
+  onDrain(): void;
+  /** The peer sent FIN. Writing is still possible. */
+  onEnd(): void;
+  /** The last event. `code` is the system's, such as ECONNRESET, when the connection broke. */
+  onClose(code: string | undefined): void;
+}
+
+export interface ConnectEvents extends SocketEvents {
+  onConnect(): void;
+}
+
+export interface Listener {
+  /** The port that was bound, for a request of port 0. */
+  readonly port: number;
+  /** Accepts no more; open connections are untouched. */
+  close(): void;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Several threads listen on the port, and the kernel spreads connections over them. */
+  readonly reusePort: boolean;
+}
+
+export interface Transport {
+  /** Whether several threads may listen on one port here. */
+  readonly canReusePort: boolean;
+  /** Rejects with the system's error when the address cannot be bound. */
+  listen(options: ListenOptions, onConnection: (socket: Socket) => SocketEvents): Promise<Listener>;
+  /** Starts to connect; onConnect or onClose follows. */
+  connect(address: string, port: number, events: ConnectEvents): Socket;
+}

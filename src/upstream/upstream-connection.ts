@@ -1,0 +1,254 @@
+// One HTTP/1.1 connection to an endpoint, serving one request at a time.
+//
+//   Connecting -- onConnect --> Busy -- response ended cleanly --> Idle -- use() --> Busy
+//        |                       |                                  |
+//        \--- refused, late ---- \--- broken, extra bytes, FIN ----- \--- FIN, any byte, too long idle --> Closed
+//
+// A connection returns to the pool only if the request was written to its last byte, the response was read to its
+// exact end, both sides want to keep it, and nothing more is readable.
+import type { FaultCode } from '#http/fault.ts';
+import type { ResponseHead } from '#http/message-head.ts';
+import type { ParserLimits } from '#h1/parser-limits.ts';
+import { ResponseParser } from '#h1/response-parser.ts';
+import type { ResponseSink } from '#h1/response-parser.ts';
+import { Timer } from '#transport/timer-wheel.ts';
+import type { TimerOwner, TimerWheel } from '#transport/timer-wheel.ts';
+import type { ConnectEvents, Socket, Transport } from '#transport/transport.ts';
+import { WriteBatch } from '#transport/write-batch.ts';
+import type { Endpoint } from './endpoint.ts';
+
+const State = { Connecting: 0, Busy: 1, Idle: 2, Closed: 3 } as const;
+type State = (typeof State)[keyof typeof State];
+
+/** Whoever a connection works for: the events of one exchange. */
+export interface UpstreamUser {
+  /** The request may be written now. Not called for a connection taken from the pool. */
+  onUpstreamOpen(): void;
+  onInterimHead(head: ResponseHead): void;
+  onResponseHead(head: ResponseHead): void;
+  onResponseBody(bytes: Buffer, start: number, end: number): void;
+  /** The response is complete; the connection is no longer the user's. */
+  onResponseEnd(): void;
+  /** All events of one read have been delivered: what they caused can be sent in one write. */
+  onUpstreamTurnEnd(): void;
+  onUpstreamDrain(): void;
+  /** The last event: the connection broke, and with it the response. */
+  onUpstreamFault(code: FaultCode): void;
+}
+
+export interface UpstreamContext {
+  readonly transport: Transport;
+  readonly timers: TimerWheel;
+  readonly limits: ParserLimits;
+  readonly now: () => number;
+}
+
+export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwner {
+  readonly endpoint: Endpoint;
+  /** Requests it has carried before the present one. */
+  usedTimes = 0;
+  idleSinceMs = 0;
+  /** A byte of the present response has come: the backend has acted on the request. */
+  hasResponseBytes = false;
+  readonly #context: UpstreamContext;
+  readonly #socket: Socket;
+  readonly #parser: ResponseParser;
+  readonly #batch = new WriteBatch();
+  readonly #timer: Timer;
+  readonly #idleTimeoutMs: number;
+  #user: UpstreamUser | undefined;
+  #state: State = State.Connecting;
+  #isRequestWritten = false;
+  #isResponseEnded = false;
+  #isPaused = false;
+  #isPeerEnded = false;
+  #isBlocked = false;
+
+  constructor(
+    context: UpstreamContext,
+    endpoint: Endpoint,
+    user: UpstreamUser,
+    connectTimeoutMs: number,
+    idleTimeoutMs: number,
+  ) {
+    this.endpoint = endpoint;
+    this.#context = context;
+    this.#user = user;
+    this.#idleTimeoutMs = idleTimeoutMs;
+    this.#parser = new ResponseParser(this, context.limits);
+    this.#timer = new Timer(this);
+    if (connectTimeoutMs > 0) context.timers.set(this.#timer, connectTimeoutMs);
+    this.#socket = context.transport.connect(endpoint.address, endpoint.port, this);
+  }
+
+  get isOpen(): boolean {
+    return this.#state === State.Busy;
+  }
+
+  /** Takes it out of the pool for another request. */
+  use(user: UpstreamUser): void {
+    this.#context.timers.clear(this.#timer);
+    this.#state = State.Busy;
+    this.#user = user;
+    this.usedTimes++;
+  }
+
+  /** Before the first write of a request: its method decides how the response is read. */
+  begin(method: string): void {
+    this.hasResponseBytes = false;
+    this.#isRequestWritten = false;
+    this.#isResponseEnded = false;
+    this.#parser.begin(method);
+  }
+
+  write(bytes: Buffer): void {
+    this.#batch.add(bytes);
+  }
+
+  /** Sends what was written since the last flush. False: onUpstreamDrain will follow. */
+  flush(): boolean {
+    if (this.#state !== State.Busy) return true;
+    if (!this.#batch.flush(this.#socket)) this.#isBlocked = true;
+    return !this.#isBlocked;
+  }
+
+  /** The request is complete with what has been written. */
+  endRequest(): void {
+    this.#isRequestWritten = true;
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.#state !== State.Busy) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  /** Ends it without a word to its user. */
+  destroy(): void {
+    this.#user = undefined;
+    this.#close();
+  }
+
+  onConnect(): void {
+    if (this.#state !== State.Connecting) return;
+    this.#context.timers.clear(this.#timer);
+    this.#state = State.Busy;
+    this.#user?.onUpstreamOpen();
+  }
+
+  onBytes(bytes: Buffer): void {
+    if (this.#state !== State.Busy || this.#parser.isIdle) {
+      // Nobody asked: whatever this is, no later response on this connection could be trusted.
+      this.#breakOff('backend-malformed');
+      return;
+    }
+    this.hasResponseBytes = true;
+    const user = this.#user;
+    const at = this.#parser.push(bytes, 0, bytes.length);
+    if (this.#parser.fault !== undefined) {
+      this.#breakOff(this.#parser.fault);
+      return;
+    }
+    if (this.#isResponseEnded) {
+      if (at < bytes.length) this.#breakOff('backend-malformed');
+      else this.#finishExchange();
+      return;
+    }
+    user?.onUpstreamTurnEnd();
+  }
+
+  onDrain(): void {
+    this.#isBlocked = false;
+    if (this.#state === State.Busy) this.#user?.onUpstreamDrain();
+  }
+
+  onEnd(): void {
+    this.#isPeerEnded = true;
+    if (this.#state !== State.Busy) {
+      this.#breakOff('backend-reset');
+      return;
+    }
+    this.#parser.finish();
+    if (this.#parser.fault !== undefined) this.#breakOff(this.#parser.fault);
+    else if (this.#isResponseEnded) this.#finishExchange();
+    else if (this.#parser.isIdle) this.#breakOff('backend-reset');
+  }
+
+  onClose(): void {
+    if (this.#state === State.Connecting) this.#breakOff('connect-refused');
+    else if (this.#state !== State.Closed)
+      this.#breakOff(this.hasResponseBytes && !this.#parser.isIdle ? 'backend-truncated' : 'backend-reset');
+  }
+
+  onTimer(): void {
+    this.#breakOff(this.#state === State.Connecting ? 'connect-timeout' : 'backend-reset');
+  }
+
+  onInterimHead(head: ResponseHead): void {
+    this.#user?.onInterimHead(head);
+  }
+
+  onResponseHead(head: ResponseHead): void {
+    this.#user?.onResponseHead(head);
+  }
+
+  onBody(bytes: Buffer, start: number, end: number): void {
+    this.#user?.onResponseBody(bytes, start, end);
+  }
+
+  /** Whether the connection lives on is known only when the rest of the bytes is. */
+  onResponseEnd(): void {
+    this.#isResponseEnded = true;
+  }
+
+  #finishExchange(): void {
+    const user = this.#user;
+    this.#user = undefined;
+    if (!this.#isReusable() || !this.endpoint.offerIdle(this)) this.#close();
+    else this.#becomeIdle();
+    user?.onResponseEnd();
+  }
+
+  #isReusable(): boolean {
+    return (
+      this.#state === State.Busy &&
+      this.#isRequestWritten &&
+      !this.#isBlocked &&
+      !this.#isPeerEnded &&
+      this.#parser.isIdle &&
+      this.#parser.head.keepAlive &&
+      this.#idleTimeoutMs > 0
+    );
+  }
+
+  #becomeIdle(): void {
+    this.#state = State.Idle;
+    this.idleSinceMs = this.#context.now();
+    // An idle connection must be read: that is how the backend's FIN is seen.
+    this.resume();
+    this.#context.timers.set(this.#timer, this.#idleTimeoutMs);
+  }
+
+  #breakOff(code: FaultCode): void {
+    if (this.#state === State.Closed) return;
+    const user = this.#user;
+    this.#user = undefined;
+    this.#close();
+    user?.onUpstreamFault(code);
+  }
+
+  #close(): void {
+    if (this.#state === State.Closed) return;
+    if (this.#state === State.Idle) this.endpoint.forgetIdle(this);
+    this.#state = State.Closed;
+    this.#context.timers.clear(this.#timer);
+    this.#batch.clear();
+    this.#socket.destroy();
+  }
+}
