@@ -1,0 +1,53 @@
+# Flint's commands. `make run` and `make test` do all the set-up that they need.
+
+NODE := hack/runtime node
+.DEFAULT_GOAL := help
+.PHONY: help setup run test unit check lint types format generate fuzz bench e2e image clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: node_modules/.package-lock.json ## install what the project needs, pinned, into node_modules
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+run: setup ## serve a demo: IngressRoute manifests to proxied requests, with two backends
+	@exec $(NODE) hack/demo.ts
+
+test: setup check unit e2e ## everything that must hold: checks, unit and end-to-end tests
+
+unit: setup ## the tests that need no sockets of their own, seconds
+	$(NODE) --test --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' | sort)
+
+e2e: setup ## real processes, real sockets: the data plane under load, change and stop
+	$(NODE) --test --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts'
+
+check: setup types lint ## types, lint, format, and generated files that are up to date
+	$(NODE) hack/generate.ts --check
+
+types: setup ## the TypeScript compiler
+	node_modules/.bin/tsc -p .
+
+lint: setup ## oxlint with type-aware rules, and oxfmt
+	$(NODE) node_modules/oxlint/bin/oxlint --type-aware
+	$(NODE) node_modules/oxfmt/bin/oxfmt --check
+
+format: setup ## format every file
+	$(NODE) node_modules/oxfmt/bin/oxfmt
+
+generate: setup ## rewrite what is made from code: the tables of docs/reference
+	$(NODE) hack/generate.ts
+
+fuzz: setup ## fuzz the parsers; FUZZ_SECONDS=600 for longer than the default of 30 a target
+	$(NODE) test/fuzz/fuzz.ts --seconds $(or $(FUZZ_SECONDS),30)
+
+bench: setup ## requests per CPU second beside nginx, in one run
+	$(NODE) test/bench/bench.ts
+
+image: setup ## the container image
+	@echo "make image: there is no image yet; run Flint from a checkout with 'npm run -s flint -- run'" >&2; exit 1
+
+clean: ## remove what set-up and runs have made
+	rm -rf node_modules .cache

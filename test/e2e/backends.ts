@@ -1,0 +1,124 @@
+// Real backends on loopback: well-behaved ones on node:http, and scripted ones on bare sockets.
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+
+export interface Echo {
+  readonly backend: string;
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface Backend {
+  readonly port: number;
+  /** Requests seen, in order. */
+  readonly requests: Echo[];
+  readonly connections: number;
+  close(): void;
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of request) pieces.push(piece as Buffer);
+  return Buffer.concat(pieces).toString('latin1');
+}
+
+/** Answers every request with a JSON account of it, after `delayMs`. */
+export async function echoBackend(context: TestContext, name: string, delayMs = 0): Promise<Backend> {
+  const requests: Echo[] = [];
+  const listener: RequestListener = (request, response) => {
+    // A body that breaks off belongs to a request that the test gave up on purpose.
+    const onBody = (body: string): void => {
+      const echo: Echo = {
+        backend: name,
+        method: request.method ?? '',
+        url: request.url ?? '',
+        headers: request.headers as Record<string, string>,
+        body,
+      };
+      requests.push(echo);
+      const answer = (): void => {
+        const text = JSON.stringify(body.length > 1000 ? { ...echo, body: String(body.length) } : echo);
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+        response.end(text);
+      };
+      if (delayMs === 0) answer();
+      else setTimeout(answer, delayMs);
+    };
+    bodyOf(request).then(onBody, () => {});
+  };
+  const server = createHttpServer({ keepAliveTimeout: 60_000 }, listener);
+  let connections = 0;
+  server.on('connection', () => connections++);
+  const port = await listen(context, server);
+  return {
+    port,
+    requests,
+    get connections() {
+      return connections;
+    },
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+/** Gives each connection to `serve`, with everything that has come on it so far. */
+export async function rawBackend(
+  context: TestContext,
+  serve: (socket: Socket, received: string, connection: number) => void,
+): Promise<Backend> {
+  let connections = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    const number = ++connections;
+    let received = '';
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => {});
+    socket.on('data', (bytes: Buffer) => {
+      received += bytes.toString('latin1');
+      serve(socket, received, number);
+    });
+    socket.on('end', () => socket.end());
+  });
+  const port = await listen(context, server);
+  const close = (): void => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  context.after(close);
+  return {
+    port,
+    requests: [],
+    get connections() {
+      return connections;
+    },
+    close,
+  };
+}
+
+/** A port on which nobody listens, for as long as nobody else takes it. */
+export async function closedPort(context: TestContext): Promise<number> {
+  const server = createServer();
+  const port = await listen(context, server);
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function listen(context: TestContext, server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => {
+    server.close();
+    if ('closeAllConnections' in server) (server.closeAllConnections as () => void)();
+  });
+  return (server.address() as AddressInfo).port;
+}

@@ -1,0 +1,138 @@
+// `flint run` as a user starts it: a process with files, ports and signals.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+
+const root = new URL('../../', import.meta.url).pathname;
+
+export interface AccessLine {
+  readonly [field: string]: unknown;
+  readonly path: string;
+  readonly status: number;
+  readonly fault: string;
+}
+
+export class FlintProcess {
+  httpPort = 0;
+  adminPort = 0;
+  /** Messages of the log on standard error, parsed. */
+  readonly log: Readonly<Record<string, unknown>>[] = [];
+  readonly accessLog: AccessLine[] = [];
+  readonly process: ChildProcess;
+  readonly folder: string;
+  #listeners: (() => void)[] = [];
+
+  constructor(process: ChildProcess, folder: string) {
+    this.process = process;
+    this.folder = folder;
+    onLines(process.stderr, (line) => {
+      this.log.push(JSON.parse(line) as Record<string, unknown>);
+      this.#wake();
+    });
+    onLines(process.stdout, (line) => {
+      this.accessLog.push(JSON.parse(line) as AccessLine);
+      this.#wake();
+    });
+    process.on('exit', () => this.#wake());
+  }
+
+  get pid(): number {
+    return this.process.pid ?? 0;
+  }
+
+  /** Resolves as soon as `condition` holds; it is looked at again after every line that the process prints. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      if (this.process.exitCode !== null)
+        throw new Error(`flint exited with ${this.process.exitCode}: ${JSON.stringify(this.log)}`);
+      await new Promise<void>((resolve) => {
+        this.#listeners.push(resolve);
+      });
+    }
+  }
+
+  said(text: string): boolean {
+    return this.log.some(({ msg }) => typeof msg === 'string' && msg.includes(text));
+  }
+
+  /** Replaces the manifests in one step, as a careful editor does, without waiting for the effect. */
+  writeManifests(text: string): void {
+    const hidden = join(this.folder, '.next');
+    writeFileSync(hidden, text);
+    renameSync(hidden, join(this.folder, 'manifests.yaml'));
+  }
+
+  /** Replaces the manifests and resolves when every worker serves them. They must change something. */
+  async apply(text: string): Promise<void> {
+    const { sequence } = await this.revision();
+    this.writeManifests(text);
+    for (;;) if ((await this.revision(sequence, 10_000)).sequence > sequence) return;
+  }
+
+  async revision(after?: number, waitMs = 0): Promise<{ sequence: number; digest: string; workers: number }> {
+    const query = after === undefined ? '' : `?after=${after}&waitMs=${waitMs}`;
+    return (await (await this.admin(`/revision${query}`)).json()) as never;
+  }
+
+  admin(path: string): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.adminPort}${path}`);
+  }
+
+  /** The value of one series of /metrics; 0 when it is not there. */
+  async metric(series: string): Promise<number> {
+    const text = await (await this.admin('/metrics')).text();
+    const line = text.split('\n').find((each) => each.startsWith(`${series} `));
+    return line === undefined ? 0 : Number(line.slice(series.length + 1));
+  }
+
+  /** Resolves to the exit code. */
+  async stop(signal: NodeJS.Signals): Promise<number | null> {
+    const exited = once(this.process, 'exit');
+    this.process.kill(signal);
+    await exited;
+    return this.process.exitCode;
+  }
+
+  #wake(): void {
+    for (const listener of this.#listeners.splice(0)) listener();
+  }
+}
+
+function onLines(stream: NodeJS.ReadableStream | null, onLine: (line: string) => void): void {
+  let rest = '';
+  stream?.setEncoding('utf8');
+  stream?.on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line !== '') onLine(line);
+  });
+}
+
+/** Starts Flint on free ports and resolves when it listens. It is killed when the test ends, its folder removed. */
+export async function startFlint(
+  context: TestContext,
+  manifests: string,
+  args: readonly string[] = [],
+): Promise<FlintProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'flint-e2e-'));
+  writeFileSync(join(folder, 'manifests.yaml'), manifests);
+  const child = spawn(
+    join(root, 'hack/runtime'),
+    ['node', 'src/main.ts', 'run', '-f', folder, '--http', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args],
+    { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const flint = new FlintProcess(child, folder);
+  context.after(() => {
+    if (child.exitCode === null) child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await flint.until(() => flint.said('listening'));
+  const listening = flint.log.find(({ msg }) => msg === 'listening');
+  flint.httpPort = Number(listening?.['http']);
+  flint.adminPort = Number(listening?.['admin']);
+  return flint;
+}
