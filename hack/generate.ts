@@ -1,0 +1,149 @@
+// `make generate`: writes the tables of docs/reference from the code that they describe.
+//
+// Each page holds one block between two comment lines; the words around it are written by hand. With --check nothing
+// is written: a page that is out of date fails.
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { parse } from 'yaml';
+import { createProgram } from '../src/cli/program.ts';
+import { faults } from '../src/http/fault.ts';
+import type { Fault } from '../src/http/fault.ts';
+import { metricDefinitions } from '../src/telemetry/metrics.ts';
+
+const root = new URL('../', import.meta.url);
+const isCheck = process.argv.includes('--check');
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function errorsTable(): string {
+  const rows = Object.entries(faults as Readonly<Record<string, Fault>>).map(([code, fault]) => [
+    `<a id="${code}"></a>\`${code}\``,
+    fault.status === 0 ? 'none' : String(fault.status),
+    fault.side,
+    fault.closes ? 'yes' : '',
+    fault.retryable ? 'yes' : '',
+    fault.text,
+  ]);
+  return table(['fault', 'status', 'side', 'ends the connection', 'next endpoint tried', 'meaning'], rows);
+}
+
+function metricsTable(): string {
+  const rows = metricDefinitions.map(({ name, type, labels, help }) => [
+    `\`${name}\``,
+    type,
+    labels.map((label) => `\`${label}\``).join(', '),
+    help,
+  ]);
+  return table(['metric', 'type', 'labels', 'what it counts'], rows);
+}
+
+function flagsTables(): string {
+  const silent = { stdout: () => {}, stderr: () => {}, exit: () => {} };
+  const program = createProgram(silent, () => {});
+  return program.commands.map(commandSection).join('\n\n');
+}
+
+function commandSection(command: Command): string {
+  const usage = [command.name(), ...command.registeredArguments.map((argument) => `<${argument.name()}>`)];
+  const rows = command.options.map((option) => [
+    `\`${option.flags}\``,
+    [option.description, option.argChoices === undefined ? '' : `(${option.argChoices.join(', ')})`].join(' ').trim(),
+    defaultText(option.defaultValue as unknown),
+  ]);
+  return `## flint ${usage.join(' ')}\n\n${capitalise(command.description())}.\n\n${table(['flag', 'meaning', 'default'], rows)}`;
+}
+
+function defaultText(value: unknown): string {
+  if (value === undefined || (Array.isArray(value) && value.length === 0)) return '';
+  if (typeof value === 'object' && value !== null && 'host' in value && 'port' in value)
+    return `\`${String(value.host)}:${String(value.port)}\``;
+  return `\`${String(value)}\``;
+}
+
+function capitalise(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+interface Schema {
+  readonly type?: string;
+  readonly description?: string;
+  readonly enum?: readonly string[];
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly maxLength?: number;
+  readonly 'x-kubernetes-validations'?: readonly { readonly message: string }[];
+}
+
+interface CrdFile {
+  readonly spec: { readonly versions: readonly [{ readonly schema: { readonly openAPIV3Schema: Schema } }] };
+}
+
+function crdTable(): string {
+  const crd = parse(readFileSync(new URL('crds/ingressroute.yaml', root), 'utf8')) as CrdFile;
+  const [version] = crd.spec.versions;
+  const rows: string[][] = [];
+  const visit = (schema: Schema, path: string, isRequired: boolean): void => {
+    if (path !== '') {
+      const rules = (schema['x-kubernetes-validations'] ?? []).map(({ message }) => `Refused: ${message}.`);
+      rows.push([
+        `\`${path}\`${isRequired ? ' (required)' : ''}`,
+        typeText(schema),
+        [schema.description ?? '', ...rules].filter((text) => text !== '').join(' '),
+      ]);
+    }
+    const inner = schema.items ?? schema;
+    const prefix = schema.items === undefined ? path : `${path}[]`;
+    for (const [name, property] of Object.entries(inner.properties ?? {}))
+      if (!['apiVersion', 'kind', 'metadata'].includes(name))
+        visit(property, prefix === '' ? name : `${prefix}.${name}`, inner.required?.includes(name) ?? false);
+  };
+  visit(version.schema.openAPIV3Schema, '', true);
+  return table(
+    ['field', 'type', 'meaning'],
+    rows.map((row) => row.slice(0, 3).map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' '))),
+  );
+}
+
+function typeText(schema: Schema): string {
+  const range = (least: number | undefined, most: number | undefined): string =>
+    most === undefined ? '' : ` ${least ?? 0}-${most}`;
+  if (schema.enum !== undefined) return schema.enum.join(' / ');
+  if (schema.type === 'array')
+    return `list of ${schema.items?.type ?? 'any'}${range(schema.minItems, schema.maxItems)}`;
+  if (schema.type === 'integer') return `integer${range(schema.minimum, schema.maximum)}`;
+  if (schema.type === 'string' && schema.maxLength !== undefined) return `string, at most ${schema.maxLength}`;
+  return schema.type ?? '';
+}
+
+const pages: Readonly<Record<string, () => string>> = {
+  'docs/reference/errors.md': errorsTable,
+  'docs/reference/metrics.md': metricsTable,
+  'docs/reference/flags.md': flagsTables,
+  'docs/reference/ingressroute.md': crdTable,
+};
+
+const begin = '<!-- generated by make generate: begin -->';
+const end = '<!-- generated by make generate: end -->';
+
+let stale = 0;
+for (const [page, content] of Object.entries(pages)) {
+  const url = new URL(page, root);
+  const text = readFileSync(url, 'utf8');
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`${page} has no generated block`);
+  const next = `${text.slice(0, from)}${begin}\n\n${content()}\n\n${text.slice(to)}`;
+  if (next === text) continue;
+  stale++;
+  if (isCheck) process.stderr.write(`${page} is out of date; run 'make generate'\n`);
+  else writeFileSync(url, next);
+}
+process.stdout.write(isCheck ? `${stale === 0 ? 'generated files are up to date' : `${stale} stale`}\n` : `${stale} written\n`);
+if (isCheck && stale > 0) process.exitCode = 1;

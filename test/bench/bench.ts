@@ -1,0 +1,190 @@
+// `make bench`: CPU time per request beside nginx, interleaved in one run, each proxy alone on one core.
+//
+// Load and backend share the other core. What counts is CPU time per request, user and system, as the kernel accounts
+// for it; throughput is shown for scale. A run with a single answer other than 200 is thrown out with its reason.
+import { spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { backendConf, proxyConf } from './nginx-conf.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+const say = (line: string): boolean => process.stdout.write(`${line}\n`);
+
+const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5);
+const seconds = Number(process.env['BENCH_SECONDS'] ?? 4);
+
+interface Workload {
+  readonly name: string;
+  readonly path: string;
+  readonly connections: number;
+  readonly script?: string;
+}
+
+const browserHead = [
+  'wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari/537.36"',
+  'wrk.headers["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"',
+  'wrk.headers["Accept-Language"] = "en-GB,en;q=0.9,de;q=0.8"',
+  'wrk.headers["Accept-Encoding"] = "gzip, deflate, br, zstd"',
+  `wrk.headers["Cookie"] = "${'session=0123456789abcdef; '.repeat(16)}"`,
+  'wrk.headers["Sec-Fetch-Mode"] = "navigate"',
+  'wrk.headers["Upgrade-Insecure-Requests"] = "1"',
+].join('\n');
+
+const workloads: readonly Workload[] = [
+  { name: '64 keep-alive connections, tiny', path: '/tiny', connections: 64 },
+  { name: 'browser head of 900 bytes', path: '/tiny', connections: 64, script: browserHead },
+  { name: '10 KB response', path: '/10k', connections: 64 },
+  { name: '1 MB response', path: '/1m', connections: 16 },
+  {
+    name: 'POST of 10 KB',
+    path: '/post',
+    connections: 64,
+    script: 'wrk.method = "POST"\nwrk.body = string.rep("x", 10240)',
+  },
+  { name: '1000 busy connections', path: '/tiny', connections: 1000 },
+  { name: 'a new connection per request', path: '/tiny', connections: 64, script: 'wrk.headers["Connection"] = "close"' },
+];
+
+interface Proxy {
+  readonly name: string;
+  readonly port: number;
+  readonly pid: number;
+}
+
+interface Sample {
+  readonly microsecondsPerRequest: number;
+  readonly requestsPerSecond: number;
+  readonly p50: string;
+  readonly p99: string;
+}
+
+/** User and system time of a process and all its threads, in seconds. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+function residentMegabytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0) / 1024;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+async function untilAnswering(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    try {
+      const response = await fetch(`http://127.0.0.1:${port}/tiny`, { headers: { host: 'shop.test' } });
+      await response.arrayBuffer();
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+  throw new Error(`nothing answers on port ${port}`);
+}
+
+function measure(proxy: Proxy, workload: Workload, folder: string): Sample {
+  const script = join(folder, 'wrk.lua');
+  writeFileSync(script, `wrk.headers["Host"] = "shop.test"\n${workload.script ?? ''}\n`);
+  const before = cpuSeconds(proxy.pid);
+  const wrk = spawnSync(
+    'taskset',
+    ['-c', '1', 'wrk', '-t1', `-c${workload.connections}`, `-d${seconds}s`, '--latency', '-s', script].concat(
+      `http://127.0.0.1:${proxy.port}${workload.path}`,
+    ),
+    { encoding: 'utf8' },
+  );
+  const spent = cpuSeconds(proxy.pid) - before;
+  const text = wrk.stdout;
+  const requests = Number(/(\d+) requests in/.exec(text)?.[1] ?? 0);
+  const bad = /Non-2xx or 3xx responses: \d+/.exec(text)?.[0] ?? /Socket errors: .*[1-9].*/.exec(text)?.[0];
+  if (requests === 0 || bad !== undefined) throw new Error(`${proxy.name}, ${workload.name}: ${bad ?? wrk.stderr}`);
+  return {
+    microsecondsPerRequest: (spent / requests) * 1e6,
+    requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? 0),
+    p50: /50%\s+(\S+)/.exec(text)?.[1] ?? '',
+    p99: /99%\s+(\S+)/.exec(text)?.[1] ?? '',
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+function requireTools(): void {
+  for (const tool of ['nginx', 'wrk', 'taskset'])
+    if (spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0)
+      throw new Error(`${tool} is missing; on Debian: apt-get install nginx-light wrk util-linux`);
+}
+
+async function main(): Promise<void> {
+  requireTools();
+  const folder = mkdtempSync(join(tmpdir(), 'flint-bench-'));
+  const children: ChildProcess[] = [];
+  const start = (core: number, command: string, args: readonly string[]): ChildProcess => {
+    const child = spawn('taskset', ['-c', String(core), command, ...args], { cwd: root, stdio: 'ignore' });
+    children.push(child);
+    return child;
+  };
+  try {
+    mkdirSync(join(folder, 'files'));
+    writeFileSync(join(folder, 'files', '10k'), Buffer.alloc(10_240, 'x'));
+    writeFileSync(join(folder, 'files', '1m'), Buffer.alloc(1_048_576, 'x'));
+    const [one, two, nginxPort, flintPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
+    writeFileSync(join(folder, 'backend.conf'), backendConf(folder, [one, two]));
+    writeFileSync(join(folder, 'proxy.conf'), proxyConf(folder, nginxPort, [one, two]));
+    start(1, 'nginx', ['-p', folder, '-c', join(folder, 'backend.conf')]);
+    const nginx = start(0, 'nginx', ['-p', folder, '-c', join(folder, 'proxy.conf')]);
+    const flintArgs = ['node', 'src/main.ts', 'run', '--workers', '1', '--access-log', 'off', '--log-level', 'error'];
+    const flint = start(0, 'hack/runtime', [
+      ...flintArgs,
+      '--http',
+      `127.0.0.1:${flintPort}`,
+      '--admin',
+      '127.0.0.1:0',
+      '--route',
+      `shop.test/=127.0.0.1:${one},127.0.0.1:${two}`,
+    ]);
+    const proxies: readonly Proxy[] = [
+      { name: 'nginx', port: nginxPort, pid: nginx.pid ?? 0 },
+      { name: 'flint', port: flintPort, pid: flint.pid ?? 0 },
+    ];
+    for (const { port } of [{ port: one }, ...proxies]) await untilAnswering(port);
+
+    const version = spawnSync('nginx', ['-v'], { encoding: 'utf8' }).stderr.trim().replace('nginx version: ', '');
+    say(`${version} beside Flint on Node ${process.version}; ${rounds} rounds of ${seconds} s, medians\n`);
+    say('| workload | nginx us/request | flint us/request | ratio | nginx req/s | flint req/s | nginx p99 | flint p99 |');
+    say('|---|---|---|---|---|---|---|---|');
+    for (const workload of workloads) {
+      const samples = new Map<string, Sample[]>(proxies.map(({ name }) => [name, []]));
+      for (const proxy of proxies) measure(proxy, workload, folder);
+      for (let round = 0; round < rounds; round++)
+        for (const proxy of proxies) samples.get(proxy.name)?.push(measure(proxy, workload, folder));
+      const of = (name: string, pick: (sample: Sample) => number): number => median((samples.get(name) ?? []).map(pick));
+      const [ours, theirs] = ['flint', 'nginx'].map((name) => of(name, (sample) => sample.microsecondsPerRequest));
+      const p99 = (name: string): string => samples.get(name)?.at(-1)?.p99 ?? '';
+      say(
+        `| ${workload.name} | ${theirs?.toFixed(1)} | ${ours?.toFixed(1)} | ${((ours ?? 0) / (theirs ?? 1)).toFixed(2)} | ` +
+          `${of('nginx', (sample) => sample.requestsPerSecond).toFixed(0)} | ` +
+          `${of('flint', (sample) => sample.requestsPerSecond).toFixed(0)} | ${p99('nginx')} | ${p99('flint')} |`,
+      );
+    }
+    say(`\nresident memory after it all: ${proxies.map(({ name, pid }) => `${name} ${residentMegabytes(pid).toFixed(0)} MB`).join(', ')}`);
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+await main();
