@@ -85,7 +85,17 @@ writeFileSync(file, manifests(shopPort, apiPort));
 
 const flint = spawn(
   `${root}hack/runtime`,
-  ['node', 'src/main.ts', 'run', '-f', file, '--http', `127.0.0.1:${httpPort}`, '--admin', `127.0.0.1:${adminPort}`],
+  [
+    'node',
+    'src/main.ts',
+    'run',
+    '-f',
+    file,
+    '--http',
+    `127.0.0.1:${httpPort}`,
+    '--admin',
+    `127.0.0.1:${adminPort}`,
+  ],
   { cwd: root, stdio: ['ignore', 'inherit', 'pipe'] },
 );
 flint.stderr.setEncoding('utf8');

@@ -50,7 +50,9 @@ function commandSection(command: Command): string {
   const usage = [command.name(), ...command.registeredArguments.map((argument) => `<${argument.name()}>`)];
   const rows = command.options.map((option) => [
     `\`${option.flags}\``,
-    [option.description, option.argChoices === undefined ? '' : `(${option.argChoices.join(', ')})`].join(' ').trim(),
+    [option.description, option.argChoices === undefined ? '' : `(${option.argChoices.join(', ')})`]
+      .join(' ')
+      .trim(),
     defaultText(option.defaultValue as unknown),
   ]);
   return `## flint ${usage.join(' ')}\n\n${capitalise(command.description())}.\n\n${table(['flag', 'meaning', 'default'], rows)}`;
@@ -119,7 +121,8 @@ function typeText(schema: Schema): string {
   if (schema.type === 'array')
     return `list of ${schema.items?.type ?? 'any'}${range(schema.minItems, schema.maxItems)}`;
   if (schema.type === 'integer') return `integer${range(schema.minimum, schema.maximum)}`;
-  if (schema.type === 'string' && schema.maxLength !== undefined) return `string, at most ${schema.maxLength}`;
+  if (schema.type === 'string' && schema.maxLength !== undefined)
+    return `string, at most ${schema.maxLength}`;
   return schema.type ?? '';
 }
 
@@ -145,5 +148,7 @@ for (const [page, content] of Object.entries(pages)) {
   if (isCheck) process.stderr.write(`${page} is out of date; run 'make generate'\n`);
   else writeFileSync(url, next);
 }
-process.stdout.write(isCheck ? `${stale === 0 ? 'generated files are up to date' : `${stale} stale`}\n` : `${stale} written\n`);
+process.stdout.write(
+  isCheck ? `${stale === 0 ? 'generated files are up to date' : `${stale} stale`}\n` : `${stale} written\n`,
+);
 if (isCheck && stale > 0) process.exitCode = 1;

@@ -182,21 +182,21 @@ function celEnvironment(): Environment {
     .registerFunction('list.sum(): dyn', (list: readonly (bigint | number)[]) =>
       list.reduce<bigint>((sum, each) => sum + BigInt(each), 0n),
     )
-    .registerFunction('isRegex(string): bool', (pattern: string) => {
-      try {
-        RE2JS.compile(pattern);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+    .registerFunction('string.matchesRe2(string): bool', (text: string, pattern: string) =>
+      RE2JS.compile(pattern).matcher(text).find(),
+    );
+}
+
+/** CEL's matches is RE2, unanchored; the library's own is JavaScript's RegExp, and it cannot be replaced by name. */
+function withRe2(rule: string): string {
+  return rule.replaceAll('.matches(', '.matchesRe2(');
 }
 
 function compileRules(schema: Schema, environment: Environment): ReadonlyMap<string, Evaluator> {
   const compiled = new Map<string, Evaluator>();
   const visit = (each: Schema): void => {
     for (const { rule } of each['x-kubernetes-validations'] ?? [])
-      compiled.set(rule, environment.parse(rule) as Evaluator);
+      compiled.set(rule, environment.parse(withRe2(rule)) as Evaluator);
     if (each.items !== undefined) visit(each.items);
     for (const property of Object.values(each.properties ?? {})) visit(property);
   };

@@ -15,6 +15,8 @@ export interface WorkerPoolOptions {
   readonly writeAccessLog: ((lines: string) => void) | undefined;
   /** All live workers serve `revision` or a newer one. */
   readonly onServed: (revision: number) => void;
+  /** Starts a thread; a test may want to hold it. */
+  readonly startWorker?: (...start: ConstructorParameters<typeof WorkerHandle>) => WorkerHandle;
 }
 
 const firstRestartMs = 100;
@@ -73,7 +75,8 @@ export class WorkerPool {
   async #spawn(): Promise<void> {
     const metrics = newMetricMemory();
     const startedMs = performance.now();
-    const handle = new WorkerHandle(
+    const startWorker = this.#options.startWorker ?? ((...start) => new WorkerHandle(...start));
+    const handle = startWorker(
       { metrics, hasAccessLog: this.#options.writeAccessLog !== undefined },
       {
         onAccessLog: (lines) => this.#options.writeAccessLog?.(lines),
@@ -121,17 +124,20 @@ export class WorkerPool {
     this.metrics.retire(handle.metrics);
     if (this.#isDraining || !handle.isListening) return;
     this.restarts++;
-    this.#restartMs = livedMs > stableMs ? firstRestartMs : Math.min(this.#restartMs * 2, lastRestartMs);
-    this.#options.logger.error(
-      { err: error, restartMs: this.#restartMs },
-      'a worker died; another takes its place',
-    );
+    this.#options.logger.error({ err: error }, 'a worker died; another takes its place');
+    if (livedMs > stableMs) this.#restartMs = firstRestartMs;
+    this.#replaceLater();
+  }
+
+  #replaceLater(): void {
     setTimeout(() => {
       if (this.#isDraining) return;
-      this.#spawn().catch((cause: unknown) => {
-        this.#options.logger.error({ err: cause }, 'a worker could not be replaced');
+      this.#spawn().catch((error: unknown) => {
+        this.#options.logger.error({ err: error }, 'a worker could not be replaced yet');
+        this.#replaceLater();
       });
     }, this.#restartMs);
+    this.#restartMs = Math.min(this.#restartMs * 2, lastRestartMs);
   }
 }
 

@@ -38,7 +38,11 @@ export class AccessLog {
   constructor(send: (lines: string) => void) {
     this.#send = send;
     this.#logger = pino(
-      { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: () => ({ log: 'access' }) } },
+      {
+        base: null,
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: () => ({ log: 'access' }) },
+      },
       { write: (line: string) => this.#add(line) },
     );
   }

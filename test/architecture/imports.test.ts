@@ -54,7 +54,11 @@ interface Import {
 function importsOf(folder: string): readonly Import[] {
   return readdirSync(join(root, 'src', folder)).flatMap((name) => {
     const file = `src/${folder}/${name}`;
-    assert.match(name, /^[a-z0-9-]+\.ts$/, `${file}: files are kebab-case TypeScript, and folders have no folders`);
+    assert.match(
+      name,
+      /^[a-z0-9-]+\.ts$/,
+      `${file}: files are kebab-case TypeScript, and folders have no folders`,
+    );
     const text = readFileSync(join(root, file), 'utf8');
     return [...text.matchAll(/(?:^|\s)(?:from|import)\s*\(?\s*'([^']+)'/g)].map((found) => ({
       file,

@@ -46,7 +46,12 @@ const workloads: readonly Workload[] = [
     script: 'wrk.method = "POST"\nwrk.body = string.rep("x", 10240)',
   },
   { name: '1000 busy connections', path: '/tiny', connections: 1000 },
-  { name: 'a new connection per request', path: '/tiny', connections: 64, script: 'wrk.headers["Connection"] = "close"' },
+  {
+    name: 'a new connection per request',
+    path: '/tiny',
+    connections: 64,
+    script: 'wrk.headers["Connection"] = "close"',
+  },
 ];
 
 interface Proxy {
@@ -64,7 +69,9 @@ interface Sample {
 
 /** User and system time of a process and all its threads, in seconds. */
 function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    .replace(/^.*\) /s, '')
+    .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
@@ -108,7 +115,8 @@ function measure(proxy: Proxy, workload: Workload, folder: string): Sample {
   const text = wrk.stdout;
   const requests = Number(/(\d+) requests in/.exec(text)?.[1] ?? 0);
   const bad = /Non-2xx or 3xx responses: \d+/.exec(text)?.[0] ?? /Socket errors: .*[1-9].*/.exec(text)?.[0];
-  if (requests === 0 || bad !== undefined) throw new Error(`${proxy.name}, ${workload.name}: ${bad ?? wrk.stderr}`);
+  if (requests === 0 || bad !== undefined)
+    throw new Error(`${proxy.name}, ${workload.name}: ${bad ?? wrk.stderr}`);
   return {
     microsecondsPerRequest: (spent / requests) * 1e6,
     requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? 0),
@@ -141,12 +149,27 @@ async function main(): Promise<void> {
     mkdirSync(join(folder, 'files'));
     writeFileSync(join(folder, 'files', '10k'), Buffer.alloc(10_240, 'x'));
     writeFileSync(join(folder, 'files', '1m'), Buffer.alloc(1_048_576, 'x'));
-    const [one, two, nginxPort, flintPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
+    const [one, two, nginxPort, flintPort] = [
+      await freePort(),
+      await freePort(),
+      await freePort(),
+      await freePort(),
+    ];
     writeFileSync(join(folder, 'backend.conf'), backendConf(folder, [one, two]));
     writeFileSync(join(folder, 'proxy.conf'), proxyConf(folder, nginxPort, [one, two]));
     start(1, 'nginx', ['-p', folder, '-c', join(folder, 'backend.conf')]);
     const nginx = start(0, 'nginx', ['-p', folder, '-c', join(folder, 'proxy.conf')]);
-    const flintArgs = ['node', 'src/main.ts', 'run', '--workers', '1', '--access-log', 'off', '--log-level', 'error'];
+    const flintArgs = [
+      'node',
+      'src/main.ts',
+      'run',
+      '--workers',
+      '1',
+      '--access-log',
+      'off',
+      '--log-level',
+      'error',
+    ];
     const flint = start(0, 'hack/runtime', [
       ...flintArgs,
       '--http',
@@ -162,17 +185,24 @@ async function main(): Promise<void> {
     ];
     for (const { port } of [{ port: one }, ...proxies]) await untilAnswering(port);
 
-    const version = spawnSync('nginx', ['-v'], { encoding: 'utf8' }).stderr.trim().replace('nginx version: ', '');
+    const version = spawnSync('nginx', ['-v'], { encoding: 'utf8' })
+      .stderr.trim()
+      .replace('nginx version: ', '');
     say(`${version} beside Flint on Node ${process.version}; ${rounds} rounds of ${seconds} s, medians\n`);
-    say('| workload | nginx us/request | flint us/request | ratio | nginx req/s | flint req/s | nginx p99 | flint p99 |');
+    say(
+      '| workload | nginx us/request | flint us/request | ratio | nginx req/s | flint req/s | nginx p99 | flint p99 |',
+    );
     say('|---|---|---|---|---|---|---|---|');
     for (const workload of workloads) {
       const samples = new Map<string, Sample[]>(proxies.map(({ name }) => [name, []]));
       for (const proxy of proxies) measure(proxy, workload, folder);
       for (let round = 0; round < rounds; round++)
         for (const proxy of proxies) samples.get(proxy.name)?.push(measure(proxy, workload, folder));
-      const of = (name: string, pick: (sample: Sample) => number): number => median((samples.get(name) ?? []).map(pick));
-      const [ours, theirs] = ['flint', 'nginx'].map((name) => of(name, (sample) => sample.microsecondsPerRequest));
+      const of = (name: string, pick: (sample: Sample) => number): number =>
+        median((samples.get(name) ?? []).map(pick));
+      const [ours, theirs] = ['flint', 'nginx'].map((name) =>
+        of(name, (sample) => sample.microsecondsPerRequest),
+      );
       const p99 = (name: string): string => samples.get(name)?.at(-1)?.p99 ?? '';
       say(
         `| ${workload.name} | ${theirs?.toFixed(1)} | ${ours?.toFixed(1)} | ${((ours ?? 0) / (theirs ?? 1)).toFixed(2)} | ` +
@@ -180,7 +210,9 @@ async function main(): Promise<void> {
           `${of('flint', (sample) => sample.requestsPerSecond).toFixed(0)} | ${p99('nginx')} | ${p99('flint')} |`,
       );
     }
-    say(`\nresident memory after it all: ${proxies.map(({ name, pid }) => `${name} ${residentMegabytes(pid).toFixed(0)} MB`).join(', ')}`);
+    say(
+      `\nresident memory after it all: ${proxies.map(({ name, pid }) => `${name} ${residentMegabytes(pid).toFixed(0)} MB`).join(', ')}`,
+    );
   } finally {
     for (const child of children) child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });

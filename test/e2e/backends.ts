@@ -44,7 +44,10 @@ export async function echoBackend(context: TestContext, name: string, delayMs = 
       requests.push(echo);
       const answer = (): void => {
         const text = JSON.stringify(body.length > 1000 ? { ...echo, body: String(body.length) } : echo);
-        response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+        response.writeHead(200, {
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(text),
+        });
         response.end(text);
       };
       if (delayMs === 0) answer();

@@ -75,9 +75,13 @@ export class HttpClient {
     });
     const [statusLine = '', ...lines] = text.trimEnd().split('\r\n');
     const status = Number(statusLine.split(' ')[1]);
-    if (!/^HTTP\/1\.1 [0-9]{3} /.test(statusLine)) throw new Error(`no status line: ${JSON.stringify(statusLine)}`);
+    if (!/^HTTP\/1\.1 [0-9]{3} /.test(statusLine))
+      throw new Error(`no status line: ${JSON.stringify(statusLine)}`);
     const headers = Object.fromEntries(
-      lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
+      lines.map((line) => [
+        line.slice(0, line.indexOf(':')).toLowerCase(),
+        line.slice(line.indexOf(':') + 2),
+      ]),
     );
     return { status, headers };
   }
@@ -115,7 +119,8 @@ export class HttpClient {
   async #take(lengthOf: () => number | undefined): Promise<string> {
     await this.#until(() => lengthOf() !== undefined || this.isEnded);
     const length = lengthOf();
-    if (length === undefined) throw new Error(`the connection ended early; unread: ${JSON.stringify(this.unread)}`);
+    if (length === undefined)
+      throw new Error(`the connection ended early; unread: ${JSON.stringify(this.unread)}`);
     const text = this.#received.toString('latin1', 0, length);
     this.#received = this.#received.subarray(length);
     return text;

@@ -74,7 +74,9 @@ export class Load {
       let isClosing = false;
       while (!this.#isStopped && !isClosing) {
         const number = this.#requests++;
-        client.send(this.#options.request?.(number) ?? `GET ${path}?${number} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+        client.send(
+          this.#options.request?.(number) ?? `GET ${path}?${number} HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+        );
         try {
           const answer = await client.answer();
           this.#statuses[answer.status] = (this.#statuses[answer.status] ?? 0) + 1;

@@ -12,7 +12,11 @@ export function route(name: string, spec: Readonly<Record<string, unknown>>): un
 }
 
 /** The smallest route: everything of one host to one Service. */
-export function simpleRoute(hostname: string, service: string, rule: Readonly<Record<string, unknown>> = {}): unknown {
+export function simpleRoute(
+  hostname: string,
+  service: string,
+  rule: Readonly<Record<string, unknown>> = {},
+): unknown {
   return route(hostname.replaceAll('*', 'any').replaceAll('.', '-'), {
     hostnames: [hostname],
     rules: [{ backendRefs: [{ name: service, port: 80 }], ...rule }],

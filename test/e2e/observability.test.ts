@@ -45,8 +45,14 @@ test('one JSON line for every request, and counters that add up over the workers
   await load.more(600);
   const { requests } = await load.stop();
   await flint.until(() => flint.accessLog.length === requests + 2);
-  assert.equal(await flint.metric('flint_requests_total{route="default/shop-test",status="2xx"}'), requests + 1);
-  assert.equal(await flint.metric('flint_request_duration_seconds_count{route="default/shop-test"}'), requests + 1);
+  assert.equal(
+    await flint.metric('flint_requests_total{route="default/shop-test",status="2xx"}'),
+    requests + 1,
+  );
+  assert.equal(
+    await flint.metric('flint_request_duration_seconds_count{route="default/shop-test"}'),
+    requests + 1,
+  );
   assert.equal(await flint.metric('flint_requests_total{route="other",status="4xx"}'), 1);
   assert.equal(await flint.metric('flint_faults_total{fault="route-not-found"}'), 1);
   assert.equal(await flint.metric('flint_active_requests'), 0);

@@ -16,7 +16,10 @@ test('manifests changed 100 times under load: 0 failed requests, no connection c
       simpleRoute('shop.test', 'shop', { name: `v${number}` }),
       simpleRoute(`new-${number}.test`, 'shop'),
       // Endpoints come and go, the order and the other routes change; the load must not notice.
-      ...service('shop', ports.filter((_, index) => index !== number % 3)),
+      ...service(
+        'shop',
+        ports.filter((_, index) => index !== number % 3),
+      ),
     );
   const flint = await startFlint(context, version(0));
   const load = new Load({ port: flint.httpPort, host: 'shop.test', connections: 8, onClose: 'reconnect' });
@@ -54,7 +57,8 @@ test('a file that breaks while it is edited keeps its last good content, and a r
 test('an endpoint that goes away finishes what it has begun', async (context) => {
   const slow = await echoBackend(context, 'slow', 400);
   const fast = await echoBackend(context, 'fast');
-  const manifests = (port: number): string => yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [port]));
+  const manifests = (port: number): string =>
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [port]));
   const flint = await startFlint(context, manifests(slow.port));
   const client = await HttpClient.open(flint.httpPort);
   client.send('GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n');
@@ -86,7 +90,12 @@ test('weights show in the traffic, and round robin is even', async (context) => 
       ...service('b', [b]),
       ...service('both', [a, b]),
     );
-  const flint = await startFlint(context, weighted(90, 10), ['--load-balancing', 'RoundRobin', '--workers', '1']);
+  const flint = await startFlint(context, weighted(90, 10), [
+    '--load-balancing',
+    'RoundRobin',
+    '--workers',
+    '1',
+  ]);
   const shareOfB = async (host: string): Promise<number> => {
     const client = await HttpClient.open(flint.httpPort);
     let count = 0;

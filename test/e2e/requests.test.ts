@@ -16,7 +16,12 @@ test('two hosts on one keep-alive connection reach two backends', async (context
   const b = await echoBackend(context, 'b');
   const flint = await startFlint(
     context,
-    yaml(simpleRoute('a.test', 'a'), simpleRoute('b.test', 'b'), ...service('a', [a.port]), ...service('b', [b.port])),
+    yaml(
+      simpleRoute('a.test', 'a'),
+      simpleRoute('b.test', 'b'),
+      ...service('a', [a.port]),
+      ...service('b', [b.port]),
+    ),
   );
   const client = await HttpClient.open(flint.httpPort);
   for (const name of ['a', 'b', 'a', 'b']) {
@@ -30,7 +35,10 @@ test('two hosts on one keep-alive connection reach two backends', async (context
 
 test('fields of the connection stay behind, and what a client says about itself is not believed', async (context) => {
   const backend = await echoBackend(context, 'shop');
-  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])));
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
   const { body } = await request(flint.httpPort, 'shop.test:8080', '/a?b=c', {
     headers: [
       'Connection: keep-alive, X-Secret-Hop',
@@ -53,8 +61,8 @@ test('fields of the connection stay behind, and what a client says about itself 
   assert.equal(url, '/a?b=c');
   const { 'x-request-id': requestId, connection: _, ...rest } = headers;
   assert.deepEqual(rest, {
-    'accept': 'text/html',
-    'host': 'shop.test:8080',
+    accept: 'text/html',
+    host: 'shop.test:8080',
     'x-custom': 'spaced',
     'x-forwarded-for': '127.0.0.1',
     'x-forwarded-host': 'shop.test:8080',
@@ -66,7 +74,10 @@ test('fields of the connection stay behind, and what a client says about itself 
 
 test('bodies go through by length and by chunks, small and large', async (context) => {
   const backend = await echoBackend(context, 'shop');
-  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])));
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
   const client = await HttpClient.open(flint.httpPort);
   client.send('POST /length HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 5\r\n\r\nhello');
   assert.equal(echo((await client.answer()).body).body, 'hello');
@@ -86,7 +97,10 @@ test('bodies go through by length and by chunks, small and large', async (contex
 
 test('pipelined requests are answered in order, on one connection', async (context) => {
   const backend = await echoBackend(context, 'shop', 5);
-  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])));
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
   const client = await HttpClient.open(flint.httpPort);
   const paths = Array.from({ length: 20 }, (_, index) => `/${index}`);
   client.send(
@@ -109,8 +123,10 @@ test('responses end as they must: HEAD, 204, 304, chunks, until close, interim o
     '/head': 'HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n',
     '/204': 'HTTP/1.1 204 No Content\r\n\r\n',
     '/304': 'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\nContent-Length: 99\r\n\r\n',
-    '/chunks': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=9\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n',
-    '/hints': 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+    '/chunks':
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=9\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n',
+    '/hints':
+      'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
     '/close': 'HTTP/1.1 200 OK\r\n\r\nuntil close',
   };
   const backend = await rawBackend(context, (socket, received) => {
@@ -119,7 +135,10 @@ test('responses end as they must: HEAD, 204, 304, chunks, until close, interim o
     socket.write(answers[path] ?? '');
     if (path === '/close') socket.end();
   });
-  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])));
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
   const client = await HttpClient.open(flint.httpPort);
   const get = async (path: string, method = 'GET') => {
     client.send(`${method} ${path} HTTP/1.1\r\nHost: shop.test\r\n\r\n`);
@@ -135,7 +154,11 @@ test('responses end as they must: HEAD, 204, 304, chunks, until close, interim o
   assert.equal((await client.answer()).body, 'ok');
   const close = await get('/close');
   assert.deepEqual([close.body, close.headers['transfer-encoding']], ['until close', 'chunked']);
-  assert.equal((await get('/head', 'HEAD')).status, 200, 'the client connection outlives that of the backend');
+  assert.equal(
+    (await get('/head', 'HEAD')).status,
+    200,
+    'the client connection outlives that of the backend',
+  );
   client.close();
 });
 
@@ -143,11 +166,15 @@ test('100-continue: the body waits for the word of the backend', async (context)
   const backend = await rawBackend(context, (socket, received) => {
     if (received.endsWith('\r\n\r\n')) {
       assert.match(received, /\r\nExpect: 100-continue\r\n/);
-      if (received.lastIndexOf('POST /no') > received.lastIndexOf('POST /yes')) socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
+      if (received.lastIndexOf('POST /no') > received.lastIndexOf('POST /yes'))
+        socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
       else socket.write('HTTP/1.1 100 Continue\r\n\r\n');
     } else if (received.endsWith('hello')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
   });
-  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])));
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
   const client = await HttpClient.open(flint.httpPort);
   const head = (path: string): string =>
     `POST ${path} HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n`;
@@ -173,7 +200,10 @@ test('HTTP/1.0 clients get no chunks, and keep the connection only if they ask',
         : 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc',
     );
   });
-  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])));
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
   const client = await HttpClient.open(flint.httpPort);
   client.send('GET /length HTTP/1.0\r\nHost: shop.test\r\nConnection: keep-alive\r\n\r\n');
   const kept = await client.answer();
@@ -186,7 +216,10 @@ test('HTTP/1.0 clients get no chunks, and keep the connection only if they ask',
 
 test('a client that half-closes after its request still gets the answer', async (context) => {
   const backend = await echoBackend(context, 'shop', 20);
-  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])));
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
   const client = await HttpClient.open(flint.httpPort);
   client.send('GET /half HTTP/1.1\r\nHost: shop.test\r\n\r\n');
   client.socket.end();
@@ -240,10 +273,11 @@ test('a slow reader holds back the backend, not memory', async (context) => {
     socket.on('drain', more);
     more();
   });
-  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])), [
-    '--workers',
-    '1',
-  ]);
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+    ['--workers', '1'],
+  );
   const client = await HttpClient.open(flint.httpPort);
   client.socket.pause();
   client.send('GET /big HTTP/1.1\r\nHost: shop.test\r\n\r\n');

@@ -44,7 +44,9 @@ test('404: no route; 503: a route but nobody home; 500: all weights are 0', asyn
       simpleRoute('missing.test', 'missing'),
       route('zero', {
         hostnames: ['zero.test'],
-        rules: [{ matches: [{ path: { value: '/z' } }], backendRefs: [{ name: 'empty', port: 80, weight: 0 }] }],
+        rules: [
+          { matches: [{ path: { value: '/z' } }], backendRefs: [{ name: 'empty', port: 80, weight: 0 }] },
+        ],
       }),
     ),
   );
@@ -141,8 +143,10 @@ test('a body that stops arriving: 408 at the idle timeout of the rule; one that 
 
 const brokenBackends: Readonly<Record<string, string>> = {
   'two lengths': 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na',
-  'length and chunks': 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n',
-  'chunked twice': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  'length and chunks':
+    'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n',
+  'chunked twice':
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   'a junk status line': 'HTTP/1.1 OK\r\n\r\n',
   'no HTTP at all': 'SSH-2.0-OpenSSH_9.2\r\n',
   'a bare LF': 'HTTP/1.1 200 OK\nContent-Length: 0\n\n',
@@ -157,10 +161,11 @@ test('a backend that does not speak HTTP/1.1: 502, and its connection is never u
       const backend = await rawBackend(each, (socket, received) => {
         if (received.endsWith('\r\n\r\n')) socket.write(bytes);
       });
-      const flint = await startFlint(each, yaml(simpleRoute(host, 'shop'), ...service('shop', [backend.port])), [
-        '--workers',
-        '1',
-      ]);
+      const flint = await startFlint(
+        each,
+        yaml(simpleRoute(host, 'shop'), ...service('shop', [backend.port])),
+        ['--workers', '1'],
+      );
       for (let round = 1; round <= 2; round++) {
         const { status, headers } = await request(flint.httpPort, host, '/');
         assert.deepEqual([status, headers['x-flint-fault']], [502, 'backend-malformed']);
@@ -174,10 +179,14 @@ test('a backend that closes before its response: 502; in its middle: never a com
   const backend = await rawBackend(context, (socket, received) => {
     if (!received.endsWith('\r\n\r\n')) return;
     if (received.includes('/length')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc');
-    if (received.includes('/chunks')) socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
+    if (received.includes('/chunks'))
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
     socket.end();
   });
-  const flint = await startFlint(context, yaml(simpleRoute(host, 'shop'), ...service('shop', [backend.port])));
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute(host, 'shop'), ...service('shop', [backend.port])),
+  );
   const { status, headers } = await request(flint.httpPort, host, '/none');
   assert.deepEqual([status, headers['x-flint-fault']], [502, 'backend-reset']);
   await assert.rejects(request(flint.httpPort, host, '/length'));
@@ -196,7 +205,10 @@ test('a backend that was killed and came back is found again without an error fo
   await once(server, 'listening');
   context.after(() => server.close());
   const { port } = server.address() as AddressInfo;
-  const flint = await startFlint(context, yaml(simpleRoute(host, 'shop'), ...service('shop', [port])), ['--workers', '1']);
+  const flint = await startFlint(context, yaml(simpleRoute(host, 'shop'), ...service('shop', [port])), [
+    '--workers',
+    '1',
+  ]);
   for (let round = 0; round < 10; round++) {
     assert.equal((await request(flint.httpPort, host, '/')).status, 200);
     // The pooled connection dies, and Flint may or may not have noticed when the next request comes.
@@ -213,7 +225,10 @@ test('a client that goes away mid-request ends the request to the backend', asyn
   const backend = await rawBackend(context, (socket) => {
     socket.on('close', () => isClosed());
   });
-  const flint = await startFlint(context, yaml(simpleRoute(host, 'shop'), ...service('shop', [backend.port])));
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute(host, 'shop'), ...service('shop', [backend.port])),
+  );
   const client = await HttpClient.open(flint.httpPort);
   client.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 10\r\n\r\nhi`);
   while (backend.connections === 0) await new Promise((resolve) => setTimeout(resolve, 10));

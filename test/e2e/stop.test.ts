@@ -34,10 +34,11 @@ test('SIGTERM under load: not ready, still accepting, then 0 broken requests', a
 
 test('SIGTERM while a response is under way: it is finished first', async (context) => {
   const backend = await echoBackend(context, 'shop', 700);
-  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])), [
-    '--drain-delay',
-    '0',
-  ]);
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+    ['--drain-delay', '0'],
+  );
   const client = await HttpClient.open(flint.httpPort);
   client.send('POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 3\r\n\r\nabc');
   while (backend.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -49,7 +50,10 @@ test('SIGTERM while a response is under way: it is finished first', async (conte
 
 test('Ctrl-C stops without a delay and leaves nothing behind; silent connections do not hold it up', async (context) => {
   const backend = await echoBackend(context, 'shop');
-  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])));
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
   const silent = await HttpClient.open(flint.httpPort);
   assert.equal((await request(flint.httpPort, 'shop.test', '/')).status, 200);
   assert.equal(await flint.stop('SIGINT'), 0);
@@ -63,7 +67,10 @@ test('Ctrl-C stops without a delay and leaves nothing behind; silent connections
 
 test('a second signal ends a drain that takes too long', async (context) => {
   const backend = await echoBackend(context, 'shop', 60_000);
-  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])));
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
   const client = await HttpClient.open(flint.httpPort);
   client.send('GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n');
   const exited = once(flint.process, 'exit');

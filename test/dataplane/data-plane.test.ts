@@ -1,0 +1,149 @@
+// The data plane in this process, with real workers: refused bundles, order of revisions, workers that die.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { DataPlane } from '#dataplane/data-plane.ts';
+import { WorkerHandle } from '#dataplane/worker-handle.ts';
+import { decode, encode } from '#model/bundle.ts';
+import { createLogger } from '#telemetry/log.ts';
+import { newMetricMemory } from '#dataplane/metric-slots.ts';
+import { stateOf } from '#dataplane/table-state.ts';
+import { host, model, upstream } from './models.ts';
+
+async function backendPort(context: TestContext, text: string): Promise<number> {
+  const server = createServer((_, response) => response.end(text));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+function newDataPlane(context: TestContext, workers: number): DataPlane {
+  const dataPlane = new DataPlane({
+    http: { host: '127.0.0.1', port: 0 },
+    admin: { host: '127.0.0.1', port: 0 },
+    workers,
+    logger: createLogger('silent'),
+    writeAccessLog: undefined,
+  });
+  context.after(() => dataPlane.terminate());
+  return dataPlane;
+}
+
+async function get(port: number, hostname: string): Promise<string> {
+  const { request } = await import('node:http');
+  return new Promise((resolve, reject) => {
+    request({ port, host: '127.0.0.1', headers: { host: hostname }, agent: false }, (response) => {
+      let text = '';
+      response.on('data', (piece: Buffer) => (text += piece.toString()));
+      response.on('end', () => resolve(`${response.statusCode} ${text}`));
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+test('a bundle that is refused changes nothing, and is counted', async (context) => {
+  const port = await backendPort(context, 'one');
+  const dataPlane = newDataPlane(context, 2);
+  const adminPort = await dataPlane.startAdmin();
+  assert.equal(dataPlane.isReady, false, 'not ready before the first table');
+  const good = encode(model([host('a.test', 'up')], [upstream('up', port)]));
+  assert.deepEqual(await dataPlane.apply(good, 1), { kind: 'Applied' });
+  await dataPlane.served(1);
+  assert.equal(dataPlane.isReady, true);
+  assert.equal(await get(dataPlane.httpPort, 'a.test'), '200 one');
+
+  const other = encode(model([host('b.test', 'up')], [upstream('up', port)]));
+  const [chunk] = other.chunks;
+  for (const broken of [
+    { ...other, schema: 99 },
+    { ...other, digest: good.digest.replace(/^./, (digit) => (digit === '0' ? '1' : '0')) },
+    { ...other, chunks: other.chunks.slice(1) },
+    { ...other, chunks: [{ ...chunk!, text: `${chunk!.text} ` }, ...other.chunks.slice(1)] },
+  ])
+    assert.equal((await dataPlane.apply(broken, 2)).kind, 'Refused');
+  assert.equal(await get(dataPlane.httpPort, 'a.test'), '200 one');
+  const metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+  assert.match(metrics, /flint_refused_bundles_total\{refusal="UnknownSchema"\} 1/);
+  assert.match(metrics, /flint_refused_bundles_total\{refusal="DigestMismatch"\} 3/);
+});
+
+test('only the sequence orders: an older revision never replaces a newer one', async (context) => {
+  const dataPlane = newDataPlane(context, 1);
+  const [one, two] = [
+    encode(model([host('a.test', 'up')], [upstream('up')])),
+    encode(model([host('b.test', 'up')], [upstream('up')])),
+  ];
+  await dataPlane.apply(one, 5);
+  assert.deepEqual(await dataPlane.apply(two, 4), { kind: 'Unchanged' });
+  assert.deepEqual(await dataPlane.apply(one, 6), { kind: 'Unchanged' }, 'the same digest is no change');
+  await dataPlane.served(5);
+  assert.equal(dataPlane.revision.digest, one.digest);
+  await dataPlane.apply(two, 7);
+  await dataPlane.served(7);
+  // A -> B -> A is three revisions.
+  assert.deepEqual(await dataPlane.apply(one, 8), { kind: 'Applied' });
+  await dataPlane.served(8);
+  assert.deepEqual([dataPlane.revision.sequence, dataPlane.revision.digest], [8, one.digest]);
+});
+
+test('tables that change faster than workers take them end at the newest', async (context) => {
+  const port = await backendPort(context, 'x');
+  const dataPlane = newDataPlane(context, 2);
+  for (let sequence = 1; sequence <= 60; sequence++)
+    await dataPlane.apply(encode(model([host(`h${sequence}.test`, 'up')], [upstream('up', port)])), sequence);
+  await dataPlane.served(60);
+  assert.equal(await get(dataPlane.httpPort, 'h60.test'), '200 x');
+  assert.match(await get(dataPlane.httpPort, 'h59.test'), /^404 /);
+});
+
+test('a port that is taken is an error of the first table', async (context) => {
+  const taken = createServer();
+  taken.listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  context.after(() => taken.close());
+  const dataPlane = new DataPlane({
+    http: { host: '127.0.0.1', port: (taken.address() as AddressInfo).port },
+    admin: { host: '127.0.0.1', port: 0 },
+    workers: 1,
+    logger: createLogger('silent'),
+    writeAccessLog: undefined,
+  });
+  context.after(() => dataPlane.terminate());
+  await assert.rejects(dataPlane.apply(encode(model([], [])), 1), /EADDRINUSE/);
+});
+
+test('a worker that dies is reported with its error', async () => {
+  const exits: (Error | undefined)[] = [];
+  let onExit: () => void;
+  const exited = new Promise<void>((resolve) => {
+    onExit = resolve;
+  });
+  const handle = new WorkerHandle(
+    { metrics: newMetricMemory(), hasAccessLog: false },
+    {
+      onAccessLog: () => {},
+      onExit: (_, error) => {
+        exits.push(error);
+        onExit();
+      },
+    },
+  );
+  const decoded = decode(encode(model([host('a.test', 'up')], [upstream('up')])));
+  assert.equal(decoded.kind, 'Decoded');
+  const state = stateOf((decoded as Extract<typeof decoded, { kind: 'Decoded' }>).model, 1);
+  // A text that no decode would have let through kills the thread; the call must not hang.
+  await assert.rejects(
+    handle.sync({ ...state, hosts: new Map([['a.test', '{"broken":']]) }, { added: [], removed: [] }),
+    /JSON/,
+  );
+  await exited;
+  assert.match(exits[0]?.message ?? '', /JSON/);
+});

@@ -1,0 +1,44 @@
+// Small models for the tests of the data plane.
+import type { RouteModel, Upstream, VirtualHost } from '#model/route-model.ts';
+import { schemaNumber } from '#model/route-model.ts';
+import { compareText } from '#model/bundle.ts';
+import { defaultSettings } from '#translate/defaults.ts';
+
+export function host(name: string, upstream: string, object = name): VirtualHost {
+  return {
+    pattern: { kind: 'Exact', name },
+    pathPolicy: { encodedSlash: 'Reject', mergeSlashes: 'Reject', backslash: 'Reject' },
+    rules: [
+      {
+        ref: { kind: 'IngressRoute', namespace: 'test', name: object, rule: 'rules[0]' },
+        matches: [
+          {
+            path: { kind: 'PathPrefix', value: '/' },
+            method: { kind: 'AnyMethod' },
+            headers: [],
+            queryParams: [],
+          },
+        ],
+        backends: [{ kind: 'Upstream', upstream, weight: 1 }],
+        timeouts: { requestMs: 1000, backendRequestMs: 1000, idleMs: 1000 },
+      },
+    ],
+  };
+}
+
+export function upstream(id: string, ...ports: readonly number[]): Upstream {
+  return {
+    id,
+    loadBalancing: 'LeastRequests',
+    endpoints: ports.map((port) => ({ address: '127.0.0.1', port, state: 'Ready' })),
+  };
+}
+
+export function model(hosts: readonly VirtualHost[], upstreams: readonly Upstream[]): RouteModel {
+  return {
+    schema: schemaNumber,
+    settings: defaultSettings,
+    hosts: hosts.toSorted((a, b) => compareText(JSON.stringify(a.pattern), JSON.stringify(b.pattern))),
+    upstreams: upstreams.toSorted((a, b) => compareText(a.id, b.id)),
+  };
+}

@@ -1,0 +1,212 @@
+// What every transport must do, as plain checks that run inside whichever runtime is asked.
+import assert from 'node:assert/strict';
+import type { ConnectEvents, Socket, SocketEvents, Transport } from '#transport/transport.ts';
+
+/** Records what happens to one socket and lets a check wait for it. */
+export class Recorder implements ConnectEvents {
+  readonly received: Buffer[] = [];
+  bytes = 0;
+  drains = 0;
+  isConnected = false;
+  isEnded = false;
+  isClosed = false;
+  code: string | undefined = undefined;
+  onBytesHook: ((bytes: Buffer) => void) | undefined = undefined;
+  #listeners: (() => void)[] = [];
+
+  onConnect(): void {
+    this.isConnected = true;
+    this.#wake();
+  }
+
+  onBytes(bytes: Buffer): void {
+    this.received.push(bytes);
+    this.bytes += bytes.length;
+    this.onBytesHook?.(bytes);
+    this.#wake();
+  }
+
+  onDrain(): void {
+    this.drains++;
+    this.#wake();
+  }
+
+  onEnd(): void {
+    assert.equal(this.isClosed, false, 'onEnd after onClose');
+    this.isEnded = true;
+    this.#wake();
+  }
+
+  onClose(code: string | undefined): void {
+    assert.equal(this.isClosed, false, 'onClose twice');
+    this.isClosed = true;
+    this.code = code;
+    this.#wake();
+  }
+
+  get text(): string {
+    return Buffer.concat(this.received).toString('latin1');
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition())
+      await new Promise<void>((resolve) => {
+        this.#listeners.push(resolve);
+      });
+  }
+
+  #wake(): void {
+    for (const listener of this.#listeners.splice(0)) listener();
+  }
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly clientEvents: Recorder;
+  readonly server: Socket;
+  readonly serverEvents: Recorder;
+}
+
+const host = '127.0.0.1';
+
+async function withPair(transport: Transport, check: (pair: Pair) => Promise<void>): Promise<void> {
+  const serverEvents = new Recorder();
+  let onAccepted: (socket: Socket) => void;
+  const accepted = new Promise<Socket>((resolve) => {
+    onAccepted = resolve;
+  });
+  const listener = await transport.listen({ host, port: 0, reusePort: false }, (socket): SocketEvents => {
+    onAccepted(socket);
+    return serverEvents;
+  });
+  const clientEvents = new Recorder();
+  const client = transport.connect(host, listener.port, clientEvents);
+  try {
+    await clientEvents.until(() => clientEvents.isConnected);
+    await check({ client, clientEvents, server: await accepted, serverEvents });
+  } finally {
+    client.destroy();
+    listener.close();
+  }
+}
+
+export const contract: Readonly<Record<string, (transport: Transport) => Promise<void>>> = {
+  'bytes arrive whole and in order': (transport) =>
+    withPair(transport, async ({ client, serverEvents }) => {
+      const pieces = Array.from({ length: 500 }, (_, index) => Buffer.from(`${index},`));
+      for (const piece of pieces) client.write(piece);
+      const expected = Buffer.concat(pieces).toString();
+      await serverEvents.until(() => serverEvents.bytes >= expected.length);
+      assert.equal(serverEvents.text, expected);
+    }),
+
+  'addresses and ports are those of the peer': (transport) =>
+    withPair(transport, async ({ server }) => {
+      assert.equal(server.remoteAddress, host);
+      assert.ok(server.remotePort > 0 && server.localPort > 0);
+      await Promise.resolve();
+    }),
+
+  'a write beyond the high-water mark returns false, and onDrain follows when the peer reads': (transport) =>
+    withPair(transport, async ({ client, clientEvents, server, serverEvents }) => {
+      server.pause();
+      const piece = Buffer.alloc(262_144, 'x');
+      let written = 0;
+      do written += piece.length;
+      while (client.write(piece));
+      assert.ok(client.pendingBytes > 0);
+      assert.equal(clientEvents.drains, 0);
+      server.resume();
+      await clientEvents.until(() => clientEvents.drains > 0);
+      await serverEvents.until(() => serverEvents.bytes === written);
+      assert.equal(client.pendingBytes, 0);
+    }),
+
+  'pause holds bytes back, resume lets them come': (transport) =>
+    withPair(transport, async ({ client, clientEvents, server, serverEvents }) => {
+      server.pause();
+      client.write(Buffer.from('held'));
+      // An answer in the other direction proves that time has passed.
+      server.write(Buffer.from('ping'));
+      await clientEvents.until(() => clientEvents.text === 'ping');
+      assert.equal(serverEvents.bytes, 0);
+      server.resume();
+      await serverEvents.until(() => serverEvents.text === 'held');
+    }),
+
+  'half-close: FIN comes after the last byte, and the other direction lives on': (transport) =>
+    withPair(transport, async ({ client, clientEvents, server, serverEvents }) => {
+      client.write(Buffer.alloc(300_000, 'x'));
+      client.end();
+      await serverEvents.until(() => serverEvents.isEnded);
+      assert.equal(serverEvents.bytes, 300_000);
+      server.write(Buffer.from('late answer'));
+      await clientEvents.until(() => clientEvents.text === 'late answer');
+      server.end();
+      await clientEvents.until(() => clientEvents.isClosed);
+      await serverEvents.until(() => serverEvents.isClosed);
+    }),
+
+  'destroy: onClose on both sides, nothing after it': (transport) =>
+    withPair(transport, async ({ client, clientEvents, server, serverEvents }) => {
+      client.destroy();
+      await clientEvents.until(() => clientEvents.isClosed);
+      await serverEvents.until(() => serverEvents.isEnded || serverEvents.isClosed);
+      server.destroy();
+      await serverEvents.until(() => serverEvents.isClosed);
+    }),
+
+  'a chunk may be written on to another socket and kept, since nobody writes to it again': (transport) =>
+    withPair(transport, async ({ client, clientEvents, server, serverEvents }) => {
+      const kept: Buffer[] = [];
+      serverEvents.onBytesHook = (bytes) => {
+        kept.push(bytes);
+        server.write(bytes);
+      };
+      const sent: string[] = [];
+      for (let round = 0; round < 50; round++) {
+        const text = String(round % 10).repeat(1000);
+        sent.push(text);
+        client.write(Buffer.from(text));
+        await clientEvents.until(() => clientEvents.bytes === (round + 1) * 1000);
+      }
+      assert.equal(Buffer.concat(kept).toString(), sent.join(''));
+      assert.equal(clientEvents.text, sent.join(''));
+    }),
+
+  'a refused connection is one onClose with its code': async (transport) => {
+    const listener = await transport.listen({ host, port: 0, reusePort: false }, () => new Recorder());
+    const { port } = listener;
+    listener.close();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const events = new Recorder();
+    transport.connect(host, port, events);
+    await events.until(() => events.isClosed);
+    assert.deepEqual([events.isConnected, events.code], [false, 'ECONNREFUSED']);
+  },
+
+  'an address that is taken rejects': async (transport) => {
+    const listener = await transport.listen({ host, port: 0, reusePort: false }, () => new Recorder());
+    await assert.rejects(
+      transport.listen({ host, port: listener.port, reusePort: false }, () => new Recorder()),
+    );
+    listener.close();
+  },
+
+  'two thousand sockets at once': async (transport) => {
+    const listener = await transport.listen({ host, port: 0, reusePort: false }, (socket) => {
+      const events = new Recorder();
+      events.onBytesHook = (bytes) => socket.write(bytes);
+      return events;
+    });
+    const all = Array.from({ length: 2000 }, (_, index) => {
+      const events = new Recorder();
+      return { events, socket: transport.connect(host, listener.port, events), text: `${index}` };
+    });
+    await Promise.all(all.map(({ events }) => events.until(() => events.isConnected)));
+    for (const { socket, text } of all) socket.write(Buffer.from(text));
+    await Promise.all(all.map(({ events, text }) => events.until(() => events.text === text)));
+    for (const { socket } of all) socket.destroy();
+    listener.close();
+  },
+};
