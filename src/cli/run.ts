@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { DataPlane } from '#dataplane/data-plane.ts';
+import { Coalesce } from '#local/coalesce.ts';
 import { FileWatcher } from '#local/file-watcher.ts';
 import { LocalOperator } from '#local/local-operator.ts';
 import type { LoadBalancing } from '#model/route-model.ts';
@@ -48,7 +49,7 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<numb
   const stop = waitForStop(terminal);
 
   let sequence = 0;
-  const publish = async (): Promise<void> => {
+  const publishing = new Coalesce(async () => {
     const bundle = operator.build(new Date().toISOString());
     const applied = await dataPlane.apply(bundle, sequence + 1);
     if (applied.kind !== 'Applied') return;
@@ -56,21 +57,21 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<numb
     const revision = sequence;
     await dataPlane.served(revision);
     logger.info(
-      { revision, digest: bundle.digest.slice(0, 12), ...counts(cluster) },
+      { revision, digest: bundle.digest.slice(0, 12), hosts: cluster.claims.size },
       'serving a new revision',
     );
-  };
+  });
 
   const watcher = new FileWatcher(
     options.file,
     () => {
-      publish().catch((error: unknown) => logger.error({ err: error }, 'a change could not be published'));
+      publishing.run().catch((error: unknown) => logger.error({ err: error }, 'a change could not be published'));
     },
     (error) => logger.error({ err: error }, 'files are no longer watched'),
   );
   try {
     const adminPort = await dataPlane.startAdmin();
-    await publish();
+    await publishing.run();
     logger.info(
       { http: dataPlane.httpPort, admin: adminPort, workers: dataPlane.revision.workers },
       'listening',
@@ -90,8 +91,4 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<numb
   logger.info('stopped');
   accessLog?.end();
   return exitCode.ok;
-}
-
-function counts(cluster: { readonly claims: ReadonlyMap<string, unknown> }): { readonly hosts: number } {
-  return { hosts: cluster.claims.size };
 }

@@ -28,7 +28,7 @@ export function writeResponseHead(
 ): Buffer {
   writer.begin();
   writeStatusLine(writer, head.status);
-  writeFields(writer, head);
+  writeDatedFields(writer, head);
   if (framing === 'Chunked') writer.field('Transfer-Encoding', 'chunked');
   // The length of a HEAD or 304 response says what a GET would have brought; a 204 has none (9110 8.6).
   else if (framing === 'Length' || (head.framing === BodyFraming.Length && head.status !== 204))
@@ -78,6 +78,12 @@ function writeStatusLine(writer: HeadWriter, status: number): void {
   writer.text(' ');
   writer.text(statusText(status));
   writer.text('\r\n');
+}
+
+/** Adds a Date to a response whose backend has no clock (9110 6.6.1). */
+function writeDatedFields(writer: HeadWriter, head: ResponseHead): void {
+  writeFields(writer, head);
+  if (head.fields.indexOf(Field.Date) < 0) writer.field('Date', httpDate());
 }
 
 function writeFields(writer: HeadWriter, head: ResponseHead): void {

@@ -67,7 +67,10 @@ export class AccessLog {
   }
 }
 
+/** Lines that wait for a reader that does not read are dropped above this. */
+const maxWaitingBytes = 16_777_216;
+
 /** Where lines end up: standard output, written asynchronously by the main thread. */
 export function accessLogDestination(): { write(lines: string): void; end(): void } {
-  return pino.destination({ fd: 1, sync: false });
+  return pino.destination({ fd: 1, sync: false, maxLength: maxWaitingBytes });
 }

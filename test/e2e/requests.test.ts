@@ -145,10 +145,13 @@ test('responses end as they must: HEAD, 204, 304, chunks, until close, interim o
     return client.answer(method);
   };
   assert.equal((await get('/head', 'HEAD')).headers['content-length'], '1234');
-  assert.deepEqual(await get('/204'), { status: 204, headers: {}, body: '' });
+  const { date, ...none } = (await get('/204')).headers;
+  assert.deepEqual(none, {});
+  assert.match(date ?? '', / GMT$/, 'a backend without a clock is helped out');
   assert.equal((await get('/304')).headers['etag'], '"x"');
   const chunks = await get('/chunks');
-  assert.deepEqual(chunks, { status: 200, headers: { 'transfer-encoding': 'chunked' }, body: 'abcdefg' });
+  assert.equal(chunks.body, 'abcdefg');
+  assert.deepEqual(Object.keys(chunks.headers), ['date', 'transfer-encoding']);
   client.send('GET /hints HTTP/1.1\r\nHost: shop.test\r\n\r\n');
   assert.deepEqual(await client.interim(), { status: 103, headers: { link: '</a.css>' } });
   assert.equal((await client.answer()).body, 'ok');
@@ -210,7 +213,7 @@ test('HTTP/1.0 clients get no chunks, and keep the connection only if they ask',
   assert.deepEqual([kept.body, kept.headers['connection']], ['abc', 'keep-alive']);
   client.send('GET /chunks HTTP/1.0\r\nHost: shop.test\r\nConnection: keep-alive\r\n\r\n');
   const closed = await client.answer();
-  assert.deepEqual(closed, { status: 200, headers: { connection: 'close' }, body: 'abc' });
+  assert.deepEqual([closed.body, Object.keys(closed.headers)], ['abc', ['date', 'connection']]);
   client.close();
 });
 
