@@ -3,7 +3,7 @@ import type { Endpoint as EndpointModel } from '#model/route-model.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 /** More idle connections than this per endpoint and worker save nothing. */
-const maxIdleConnections = 256;
+const maxIdleConnections = 1024;
 
 export class Endpoint {
   readonly address: string;

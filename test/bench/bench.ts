@@ -106,9 +106,19 @@ function measure(proxy: Proxy, workload: Workload, folder: string): Sample {
   const before = cpuSeconds(proxy.pid);
   const wrk = spawnSync(
     'taskset',
-    ['-c', '1', 'wrk', '-t1', `-c${workload.connections}`, `-d${seconds}s`, '--latency', '-s', script].concat(
-      `http://127.0.0.1:${proxy.port}${workload.path}`,
-    ),
+    [
+      '-c',
+      '1',
+      'wrk',
+      '-t1',
+      `-c${workload.connections}`,
+      `-d${seconds}s`,
+      '--timeout',
+      '10s',
+      '--latency',
+      '-s',
+      script,
+    ].concat(`http://127.0.0.1:${proxy.port}${workload.path}`),
     { encoding: 'utf8' },
   );
   const spent = cpuSeconds(proxy.pid) - before;
