@@ -6,6 +6,7 @@ import { Environment } from '@marcbachmann/cel-js';
 import { Ajv } from 'ajv';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { RE2JS } from 're2js';
+import { metadataProblems, withoutNulls } from './kubernetes-object.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 import type { Problem } from './problem.ts';
 
@@ -55,12 +56,14 @@ export function compileCrd(crd: Crd): ReadonlyMap<string, CrdValidator> {
 
 function compileVersion(version: CrdVersion): CrdValidator {
   const schema = version.schema.openAPIV3Schema;
-  const ajv = new Ajv({ allErrors: true, strict: true, verbose: true });
+  const ajv = new Ajv({ allErrors: true, strict: true, verbose: true, formats });
   const validate = ajv.compile(closed(schema, true));
   const environment = celEnvironment();
   const rules = compileRules(schema, environment);
-  return (object) => {
+  return (given) => {
+    const object = withoutNulls(given);
     const problems = schemaProblems(validate, object);
+    problems.push(...metadataProblems(object));
     listTypeProblems(schema, object, '', problems);
     // The API server evaluates rules only on what has the right shape; so do we, or they would complain in riddles.
     if (problems.length === 0) evaluate(rules, schema, object, '', problems);
@@ -81,7 +84,15 @@ const passedOn = new Set([
   'minimum',
   'maximum',
   'required',
+  'format',
 ]);
+
+/** RFC 3339, as Go reads it. */
+const dateTime =
+  /^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})$/;
+
+/** The ranges of int32 and int64 that matter stand in the schema as minimum and maximum. */
+const formats = { 'date-time': dateTime, int32: true, int64: true } as const;
 
 /** The same schema for ajv, with unknown fields refused. Metadata is the API server's own business. */
 function closed(schema: Schema, isRoot = false): Readonly<Record<string, unknown>> {

@@ -6,7 +6,7 @@ const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1
 
 /** Milliseconds, or undefined when the text is no duration. */
 export function parseDurationMs(text: string): number | undefined {
-  if (!wholeText.test(text)) return undefined;
+  if (text.length > 24 || !wholeText.test(text)) return undefined;
   let total = 0;
   for (const [, digits = '', unit = ''] of text.matchAll(part)) total += Number(digits) * (unitMs[unit] ?? 0);
   return total;

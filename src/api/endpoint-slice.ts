@@ -1,5 +1,7 @@
 // The fields of an EndpointSlice that routing needs.
 import { FieldReader } from './field-reader.ts';
+import { familyOf } from './ip-address.ts';
+import { metaText, readMeta } from './kubernetes-object.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 import type { Problem } from './problem.ts';
 
@@ -33,11 +35,13 @@ export interface EndpointSlice {
 export function readEndpointSlice(object: KubernetesObject): EndpointSlice {
   const problems: Problem[] = [];
   const slice = new FieldReader(object, '', problems);
+  const { namespace, name } = readMeta(object);
+  const addressType = slice.string('addressType') ?? '';
   return {
-    namespace: object.metadata.namespace ?? '',
-    name: object.metadata.name,
-    service: object.metadata.labels?.[serviceNameLabel] ?? '',
-    addressType: slice.string('addressType') ?? '',
+    namespace,
+    name,
+    service: metaText(object, 'labels', serviceNameLabel),
+    addressType,
     ports: slice.objects('ports', 20_000).flatMap((port) => {
       const number = port.integer('port', 1, 65_535);
       if (number === undefined) return [];
@@ -45,7 +49,8 @@ export function readEndpointSlice(object: KubernetesObject): EndpointSlice {
     }),
     endpoints: slice.objects('endpoints', 1000).flatMap((endpoint) => {
       const [address] = endpoint.strings('addresses', 100);
-      if (address === undefined) return [];
+      // An FQDN slice has names; names are not resolved, and nothing else may pass for an address either.
+      if (address === undefined || familyOf(address) !== addressType) return [];
       const conditions = endpoint.object('conditions');
       const ready = conditions?.boolean('ready') ?? true;
       const serving = conditions?.boolean('serving') ?? ready;

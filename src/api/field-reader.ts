@@ -10,7 +10,8 @@ function isFields(value: unknown): value is Fields {
 function nounFor(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
-  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 /**
@@ -51,6 +52,11 @@ export class FieldReader {
     const value = this.string(key);
     if (value === undefined && this.#present(key) === undefined) this.refuse(key, 'is required');
     return value ?? '';
+  }
+
+  requiredInteger(key: string, least: number, most: number): number {
+    if (this.#present(key) === undefined) this.refuse(key, 'is required');
+    return this.integer(key, least, most) ?? 0;
   }
 
   integer(key: string, least: number, most: number): number | undefined {

@@ -1,5 +1,6 @@
 // Which IngressClasses are Flint's, and which of them a route without a class belongs to.
 import { FieldReader } from './field-reader.ts';
+import { metaText, readMeta } from './kubernetes-object.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 
 export const controllerName = 'flint.dev/ingress-controller';
@@ -13,8 +14,8 @@ export interface IngressClass {
 
 export function readIngressClass(object: KubernetesObject): IngressClass {
   return {
-    name: object.metadata.name,
+    name: readMeta(object).name,
     controller: new FieldReader(object['spec'] ?? {}, 'spec', []).string('controller') ?? '',
-    isDefault: object.metadata.annotations?.[defaultAnnotation] === 'true',
+    isDefault: metaText(object, 'annotations', defaultAnnotation) === 'true',
   };
 }

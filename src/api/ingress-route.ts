@@ -2,6 +2,7 @@
 import { parseDurationMs } from './duration.ts';
 import { FieldReader } from './field-reader.ts';
 import { hostnameFault } from './hostname.ts';
+import { readMeta } from './kubernetes-object.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 import type { Problem } from './problem.ts';
 
@@ -76,6 +77,10 @@ export type Parsed<T> =
   | { readonly kind: 'Parsed'; readonly value: T }
   | { readonly kind: 'Refused'; readonly problems: readonly Problem[] };
 
+const serviceName = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const ruleName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const className = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const fieldValue = /^[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?$/;
 const fieldName = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
 const printable = /^[\x21-\x7e]+$/;
 
@@ -87,16 +92,20 @@ export function parseIngressRoute(object: KubernetesObject): Parsed<IngressRoute
   const problems: Problem[] = [];
   const spec = new FieldReader(object['spec'], 'spec', problems);
   const value: IngressRoute = {
-    namespace: object.metadata.namespace ?? '',
-    name: object.metadata.name,
-    generation: object.metadata.generation ?? 0,
-    creationTimestamp: object.metadata.creationTimestamp ?? '',
-    ingressClassName: spec.string('ingressClassName'),
+    ...readMeta(object),
+    ingressClassName: readName(spec, 'ingressClassName', className),
     hostnames: readHostnames(spec),
     pathPolicy: readPathPolicy(spec.object('policy')?.object('path')),
     rules: readRules(spec),
   };
   return problems.length === 0 ? { kind: 'Parsed', value } : { kind: 'Refused', problems };
+}
+
+function readName(reader: FieldReader, key: string, grammar: RegExp): string | undefined {
+  const name = reader.string(key);
+  if (name !== undefined && (name.length > 253 || !grammar.test(name)))
+    reader.refuse(key, `"${name}" is no name in lower-case letters, digits and dashes`);
+  return name;
 }
 
 function readHostnames(spec: FieldReader): readonly string[] {
@@ -134,7 +143,7 @@ function readRule(rule: FieldReader): Rule {
   const backendRefs = rule.objects('backendRefs', 16).map(readBackendRef);
   if (backendRefs.length === 0) rule.refuse('backendRefs', 'needs at least one Service');
   return {
-    name: rule.string('name'),
+    name: readName(rule, 'name', ruleName),
     matches: rule.objects('matches', 64).map(readMatch),
     backendRefs,
     timeouts: readTimeouts(rule.object('timeouts')),
@@ -147,7 +156,7 @@ function readMatch(match: FieldReader): RouteMatch {
     path: path === undefined ? undefined : readPath(path),
     method: match.oneOf('method', methods),
     headers: readHeaders(match),
-    queryParams: match.objects('queryParams', 16).map((param) => readNamed(param, 1024)),
+    queryParams: readQueryParams(match),
   };
 }
 
@@ -157,11 +166,17 @@ function readPath(path: FieldReader): PathMatch {
   if (value !== undefined) {
     if (value.length > 1024) path.refuse('value', 'is longer than 1024 characters');
     if (!printable.test(value)) path.refuse('value', 'must be printable ASCII without spaces');
-    if (type !== 'RegularExpression' && !value.startsWith('/')) path.refuse('value', 'must start with /');
-    if (type !== 'RegularExpression' && /[?#]/.test(value))
-      path.refuse('value', 'holds neither a query nor a fragment');
+    if (type !== 'RegularExpression') refuseDoubtfulPath(path, value);
   }
   return { type, value };
+}
+
+function refuseDoubtfulPath(path: FieldReader, value: string): void {
+  if (!value.startsWith('/')) path.refuse('value', 'must start with /');
+  if (/[?#]/.test(value)) path.refuse('value', 'holds neither a query nor a fragment');
+  if (value.includes('//')) path.refuse('value', 'holds no //');
+  if (/\/\.{1,2}(?:\/|$)/.test(value)) path.refuse('value', 'holds no . or .. segment');
+  if (/%2f/i.test(value)) path.refuse('value', 'holds no %2F');
 }
 
 function readHeaders(match: FieldReader): readonly NamedMatch[] {
@@ -170,8 +185,20 @@ function readHeaders(match: FieldReader): readonly NamedMatch[] {
     const named = readNamed(header, 4096);
     const name = named.name.toLowerCase();
     if (!fieldName.test(named.name)) header.refuse('name', `"${named.name}" is no field name`);
+    if (!fieldValue.test(named.value)) header.refuse('value', 'is no field value in printable ASCII');
     if (seen.has(name)) header.refuse('name', `"${named.name}" is matched twice`);
     seen.add(name);
+    return named;
+  });
+}
+
+function readQueryParams(match: FieldReader): readonly NamedMatch[] {
+  const seen = new Set<string>();
+  return match.objects('queryParams', 16).map((param) => {
+    const named = readNamed(param, 1024);
+    if (named.value === '') param.refuse('value', 'must not be empty');
+    if (seen.has(named.name)) param.refuse('name', `"${named.name}" is matched twice`);
+    seen.add(named.name);
     return named;
   });
 }
@@ -180,15 +207,25 @@ function readNamed(named: FieldReader, mostCharacters: number): NamedMatch {
   const name = named.requiredString('name');
   const value = named.requiredString('value');
   if (name === '') named.refuse('name', 'must not be empty');
-  if (name.length > 256) named.refuse('name', 'is longer than 256 characters');
-  if (value.length > mostCharacters) named.refuse('value', `is longer than ${mostCharacters} characters`);
+  if (charactersOf(name) > 256) named.refuse('name', 'is longer than 256 characters');
+  if (charactersOf(value) > mostCharacters)
+    named.refuse('value', `is longer than ${mostCharacters} characters`);
   return { type: named.oneOf('type', valueTypes), name, value };
 }
 
+/** As the API server counts: code points, not UTF-16 units. */
+function charactersOf(text: string): number {
+  return [...text].length;
+}
+
 function readBackendRef(ref: FieldReader): BackendRef {
-  const port = ref.integer('port', 1, 65_535);
-  if (port === undefined) ref.refuse('port', 'is required');
-  return { name: ref.requiredString('name'), port: port ?? 0, weight: ref.integer('weight', 0, 1_000_000) };
+  const name = ref.requiredString('name');
+  if (!serviceName.test(name)) ref.refuse('name', `"${name}" is no name of a Service`);
+  return {
+    name,
+    port: ref.requiredInteger('port', 1, 65_535),
+    weight: ref.integer('weight', 0, 1_000_000),
+  };
 }
 
 function readTimeouts(timeouts: FieldReader | undefined): Timeouts {

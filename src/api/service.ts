@@ -1,5 +1,6 @@
 // The fields of a Service that routing needs.
 import { FieldReader } from './field-reader.ts';
+import { readMeta } from './kubernetes-object.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 import type { Problem } from './problem.ts';
 
@@ -23,9 +24,10 @@ export interface Service {
 export function readService(object: KubernetesObject): Service {
   const problems: Problem[] = [];
   const spec = new FieldReader(object['spec'] ?? {}, 'spec', problems);
+  const { namespace, name } = readMeta(object);
   return {
-    namespace: object.metadata.namespace ?? '',
-    name: object.metadata.name,
+    namespace,
+    name,
     type: spec.string('type') ?? 'ClusterIP',
     ipFamilies: spec.strings('ipFamilies', 2),
     ports: spec.objects('ports', 1000).flatMap((port) => {

@@ -1,5 +1,5 @@
 // `flint check`: what the API server would say of manifests, with the line to mend.
-import { refText, refOf } from '#api/kubernetes-object.ts';
+import { refOf, refText } from '#api/kubernetes-object.ts';
 import { loadCrdValidators } from '#local/crd-file.ts';
 import { manifestFilesOf, readManifestFile } from '#local/manifest-files.ts';
 import { parseManifests, positionText } from '#local/manifests.ts';
@@ -30,6 +30,8 @@ export function check(options: { readonly file: readonly string[] }, terminal: T
     }
   }
   const rest = skipped === 0 ? '' : `, ${skipped} of other kinds not looked at`;
-  terminal.stdout(`${checked} checked${rest}: ${problems === 0 ? 'no problem' : `${problems} problems`}\n`);
+  terminal.stdout(
+    `${checked} checked${rest}: ${problems === 0 ? 'no problem' : `${problems} ${problems === 1 ? 'problem' : 'problems'}`}\n`,
+  );
   return problems === 0 ? exitCode.ok : exitCode.negative;
 }

@@ -145,7 +145,8 @@ function backendLines({ route }: Candidate, model: RouteModel): readonly string[
       return `${share} -> ${backend.status}: the reference leads to no Service port`;
     const endpoints = model.upstreams.find((upstream) => upstream.id === backend.upstream)?.endpoints ?? [];
     const list = endpoints.map(
-      (each) => `${each.address}:${each.port}${each.state === 'Ready' ? '' : ' (terminating)'}`,
+      (each) =>
+        `${each.address.includes(':') ? `[${each.address}]` : each.address}:${each.port}${each.state === 'Ready' ? '' : ' (terminating)'}`,
     );
     return `${share} -> ${backend.upstream}: ${list.join(', ') || '503: it has no endpoints'}`;
   });

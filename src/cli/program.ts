@@ -40,7 +40,7 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
     )
     .option(
       '--route <route...>',
-      'HOST/PREFIX=ADDR:PORT[,ADDR:PORT]: one route on the command line',
+      'HOST/PREFIX=ADDR:PORT[,ADDR:PORT]: routes on the command line',
       collect,
       [],
     )
@@ -73,7 +73,7 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
   root
     .command('check')
     .description("validate manifests against the CRD's own schema and rules, without a cluster")
-    .requiredOption('-f, --file <path...>', 'manifest files or folders; - is standard input', collect, [])
+    .requiredOption('-f, --file <path...>', 'manifest files or folders; - is standard input', collect)
     .action(async (options) => {
       const { check } = await import('./check.ts');
       setCode(check(options, terminal));
@@ -83,10 +83,10 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
     .command('explain')
     .description('say which rule takes a request, and why the others do not')
     .argument('<url>', 'such as http://shop.example.com/api?debug=1')
-    .option('-f, --file <path...>', 'manifest files or folders', collect, [])
-    .option('--route <route...>', 'as for run', collect, [])
+    .option('-f, --file <path>', 'a manifest file or folder; may be repeated', collect, [])
+    .option('--route <route>', 'as for run', collect, [])
     .option('-X, --method <method>', 'the request method', 'GET')
-    .option('-H, --header <header...>', "a request field, as 'Name: value'", collect, [])
+    .option('-H, --header <header>', "a request field, as 'Name: value'; may be repeated", collect, [])
     .action(async (url, options) => {
       const { explain } = await import('./explain.ts');
       setCode(explain(url, options, terminal));
@@ -96,7 +96,7 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
 }
 
 /** Options that may be given several times. */
-function collect(value: string, previous: readonly string[]): readonly string[] {
+function collect(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];
 }
 

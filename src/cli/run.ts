@@ -65,7 +65,9 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<numb
   const watcher = new FileWatcher(
     options.file,
     () => {
-      publishing.run().catch((error: unknown) => logger.error({ err: error }, 'a change could not be published'));
+      publishing
+        .run()
+        .catch((error: unknown) => logger.error({ err: error }, 'a change could not be published'));
     },
     (error) => logger.error({ err: error }, 'files are no longer watched'),
   );

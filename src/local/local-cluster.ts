@@ -2,7 +2,7 @@
 import type { CrdValidator } from '#api/crd-validation.ts';
 import { controllerName } from '#api/ingress-class.ts';
 import type { KubernetesObject, ObjectRef } from '#api/kubernetes-object.ts';
-import { refOf } from '#api/kubernetes-object.ts';
+import { metadataProblems, refOf, withoutNulls } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';
 import type { Claims, ClusterView } from '#translate/cluster-view.ts';
 import type { Manifest, Position } from './manifests.ts';
@@ -59,14 +59,15 @@ export class LocalCluster {
     const refused: RefusedObject[] = [];
     for (const { object: applied, locate } of manifests) {
       if (collectionOf(applied) === undefined) continue;
-      const object = withNamespace(applied);
+      const object = withoutNulls(withNamespace(applied));
       const key = keyOf(object);
-      const problems = this.#validators.get(`${object.apiVersion} ${object.kind}`)?.(object) ?? [];
+      const validate = this.#validators.get(`${object.apiVersion} ${object.kind}`) ?? metadataProblems;
+      const problems = validate(object);
       if (problems.length === 0) {
         next.set(key, object);
         continue;
       }
-      const earlier = this.#stored.get(key);
+      const earlier = next.get(key) ?? this.#stored.get(key);
       if (earlier !== undefined) next.set(key, earlier);
       for (const problem of problems)
         refused.push({
@@ -104,7 +105,7 @@ function isOurs(ingressClass: KubernetesObject): boolean {
 }
 
 function withNamespace(object: KubernetesObject): KubernetesObject {
-  if (clusterScoped.has(object.kind) || object.metadata.namespace !== undefined) return object;
+  if (clusterScoped.has(object.kind) || (object.metadata.namespace ?? '') !== '') return object;
   return { ...object, metadata: { ...object.metadata, namespace: defaultNamespace } };
 }
 

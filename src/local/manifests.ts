@@ -1,5 +1,5 @@
 // YAML and JSON text -> Kubernetes objects, each with the places of its fields in the file.
-import { LineCounter, isMap, isNode, parseAllDocuments } from 'yaml';
+import { LineCounter, isMap, isNode, parseAllDocuments, visit } from 'yaml';
 import type { Document, Node } from 'yaml';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 
@@ -42,10 +42,22 @@ export function parseManifests(text: string, file: string): ParsedManifests {
   for (const document of documentsOf(text, lines)) {
     for (const error of document.errors)
       faults.push({ position: positionAt(error.pos[0]), message: firstLine(error.message) });
-    if (document.errors.length > 0 || document.contents === null) continue;
+    if (document.errors.length > 0) continue;
     const locate = (path: readonly (string | number)[]): Position =>
       positionAt(offsetOf(document, path) ?? 0);
-    readValue(document.toJS({ maxAliasCount: 100 }), [], locate, manifests, faults);
+    let value: unknown;
+    try {
+      value = document.toJS({ maxAliasCount: 100 });
+    } catch (error) {
+      // An alias without its anchor, or aliases that multiply beyond all bounds.
+      faults.push({
+        position: positionAt(unresolvedAliasOf(document) ?? startOf(document.contents) ?? 0),
+        message: error instanceof Error ? error.message : String(error),
+      });
+      continue;
+    }
+    // An empty document, such as after a last `---`, holds nothing.
+    if (value !== null && value !== undefined) readValue(value, [], locate, manifests, faults);
   }
   return { manifests, faults };
 }
@@ -56,6 +68,7 @@ function documentsOf(text: string, lineCounter: LineCounter): readonly Document[
     prettyErrors: false,
     strict: true,
     uniqueKeys: true,
+    logLevel: 'error',
   });
   return Array.isArray(documents) ? documents : [];
 }
@@ -75,24 +88,35 @@ function readValue(
     return;
   }
   const object = value as KubernetesObject;
-  if (object.kind.endsWith('List') && Array.isArray(object['items'])) {
-    for (const [index, item] of (object['items'] as readonly unknown[]).entries())
+  if (isList(object)) {
+    for (const [index, item] of ((object['items'] ?? []) as readonly unknown[]).entries())
       readValue(item, [...path, 'items', index], locate, manifests, faults);
     return;
   }
   manifests.push({ object, locate: (place) => locate([...path, ...pathOf(place)]) });
 }
 
+/** A List of kubectl or of the API server: it has items, or no name of its own. */
+function isList(value: Readonly<Record<string, unknown>>): boolean {
+  const { kind, items } = value;
+  if (typeof kind !== 'string' || !kind.endsWith('List')) return false;
+  return Array.isArray(items) || (items ?? undefined) === undefined;
+}
+
 /** What keeps a value from being a Kubernetes object, if anything. */
 function missingIdentity(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is no Kubernetes object';
-  const { apiVersion, kind, metadata } = value as Readonly<Record<string, unknown>>;
+  if (!isFields(value)) return 'is no Kubernetes object';
+  const { apiVersion, kind, metadata } = value;
   if (typeof apiVersion !== 'string') return 'apiVersion is missing';
   if (typeof kind !== 'string') return 'kind is missing';
-  if (kind.endsWith('List')) return undefined;
-  const name: unknown =
-    typeof metadata === 'object' && metadata !== null && 'name' in metadata ? metadata.name : undefined;
-  return typeof name === 'string' && name !== '' ? undefined : 'metadata.name is missing';
+  if (isList(value)) return undefined;
+  if (!isFields(metadata) || typeof metadata['name'] !== 'string' || metadata['name'] === '')
+    return 'metadata.name is missing';
+  return undefined;
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** `spec.rules[2].name` -> ['spec', 'rules', 2, 'name']. */
@@ -121,6 +145,18 @@ function offsetOf(document: Document, path: readonly (string | number)[]): numbe
     node = next;
   }
   return offset;
+}
+
+function unresolvedAliasOf(document: Document): number | undefined {
+  let found: number | undefined;
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document) !== undefined) return undefined;
+      found = startOf(alias);
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 function startOf(node: unknown): number | undefined {

@@ -1,6 +1,7 @@
 // `--route HOST/PREFIX=ADDR:PORT[,ADDR:PORT]`: a whole configuration on one command line, as ordinary objects.
-import { isIP } from 'node:net';
 import { hostnameFault } from '#api/hostname.ts';
+import { familyOf } from '#api/ip-address.ts';
+import type { IpFamily } from '#api/ip-address.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 
 const namespace = 'command-line';
@@ -20,6 +21,9 @@ export function objectsOfRouteFlag(text: string, number: number): readonly Kuber
   const fault = hostnameFault(hostname);
   if (fault !== undefined) throw new Error(`--route ${text}: the host "${hostname}" ${fault}`);
   const endpoints = targets.split(',').map((target) => endpointOf(target, text));
+  const [first] = endpoints;
+  if (endpoints.some(({ family }) => family !== first?.family))
+    throw new Error(`--route ${text}: its endpoints are of two IP families; a Service uses one of them`);
   const name = `route-${number}`;
   const metadata = { name, namespace };
   return [
@@ -38,7 +42,7 @@ export function objectsOfRouteFlag(text: string, number: number): readonly Kuber
       },
     },
     { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: servicePort }] } },
-    ...endpoints.map(({ address, port }, index) => ({
+    ...endpoints.map(({ address, port, family }, index) => ({
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',
       metadata: {
@@ -46,19 +50,26 @@ export function objectsOfRouteFlag(text: string, number: number): readonly Kuber
         namespace,
         labels: { 'kubernetes.io/service-name': name },
       },
-      addressType: isIP(address) === 6 ? 'IPv6' : 'IPv4',
+      addressType: family,
       endpoints: [{ addresses: [address] }],
       ports: [{ port }],
     })),
   ];
 }
 
-function endpointOf(target: string, text: string): { address: string; port: number } {
+interface FlagEndpoint {
+  readonly address: string;
+  readonly port: number;
+  readonly family: IpFamily;
+}
+
+function endpointOf(target: string, text: string): FlagEndpoint {
   const parsed = /^(?:\[([^\]]+)\]|([^:]+)):([0-9]{1,5})$/.exec(target);
   const address = parsed?.[1] ?? parsed?.[2] ?? '';
   const port = Number(parsed?.[3]);
   const literal = address === 'localhost' ? '127.0.0.1' : address;
-  if (isIP(literal) === 0 || !(port >= 1 && port <= 65_535))
+  const family = familyOf(literal);
+  if (family === undefined || !(port >= 1 && port <= 65_535))
     throw new Error(`--route ${text}: "${target}" is no ADDRESS:PORT, such as 127.0.0.1:3000 or [::1]:3000`);
-  return { address: literal, port };
+  return { address: literal, port, family };
 }

@@ -62,12 +62,13 @@ export function decode(bundle: Bundle): Decoded {
     if (Buffer.byteLength(chunk.text) > chunkBytes) return refused('TooLarge', `${place} is too large`);
     if (digestOf(chunk.text) !== chunk.digest) return refused('DigestMismatch', `${place} has other content`);
     const content = parseJson(chunk.text);
-    const validate = chunkValidators[chunk.kind];
+    const validate = chunkValidators.get(chunk.kind);
     if (validate === undefined) return refused('Malformed', `${place} is of an unknown kind`);
     if (!validate(content)) return refused('Malformed', `${place}: ${validationMessage(validate)}`);
     // ajv has proved the shape, kind by kind.
     switch (chunk.kind) {
       case 'settings':
+        if (settings !== undefined) return refused('Malformed', 'there are two settings chunks');
         settings = content as Settings;
         break;
       case 'hosts':

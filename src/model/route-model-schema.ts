@@ -100,13 +100,14 @@ const settings = record({
 
 const ajv = new Ajv({ discriminator: true, strict: true, strictRequired: false });
 
-export const chunkValidators: Readonly<Record<ChunkKind, ValidateFunction>> & {
-  readonly [kind: string]: ValidateFunction | undefined;
-} = {
+const validators = {
   settings: ajv.compile(settings),
   hosts: ajv.compile(list(host)),
   upstreams: ajv.compile(list(upstream)),
-};
+} satisfies Record<ChunkKind, ValidateFunction>;
+
+/** By kind of chunk; a Map, since a kind comes from outside and must not find what objects inherit. */
+export const chunkValidators: ReadonlyMap<string, ValidateFunction> = new Map(Object.entries(validators));
 
 /** The first error of the validator's last run, with its place. */
 export function validationMessage(validate: ValidateFunction): string {

@@ -16,10 +16,11 @@ export function queryParam(query: string, name: string): string | undefined {
   while (start < query.length) {
     const ampersand = query.indexOf('&', start);
     const end = ampersand < 0 ? query.length : ampersand;
-    const equals = query.indexOf('=', start);
-    const nameEnd = equals < 0 || equals > end ? end : equals;
-    if (decode(query.slice(start, nameEnd)) === name)
-      return decode(query.slice(Math.min(nameEnd + 1, end), end));
+    // Within the parameter: a search on to the end of the query, once a parameter, would be quadratic.
+    const parameter = query.slice(start, end);
+    const equals = parameter.indexOf('=');
+    if (decode(equals < 0 ? parameter : parameter.slice(0, equals)) === name)
+      return equals < 0 ? '' : decode(parameter.slice(equals + 1));
     start = end + 1;
   }
   return undefined;

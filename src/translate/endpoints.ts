@@ -6,21 +6,21 @@ import type { Endpoint } from '#model/route-model.ts';
 
 /**
  * Sorted by address and port, each once. Slices of the Service's first IP family win; the other family is used only
- * where the first has none, since a dual-stack pod stands in both.
+ * where the first has none that is ready, since a dual-stack pod stands in both.
  */
 export function translateEndpoints(
   service: Service,
   port: ServicePort,
   slices: readonly EndpointSlice[],
 ): readonly Endpoint[] {
-  for (const family of familiesInOrder(service)) {
-    const endpoints = endpointsOf(
+  const byFamily = familiesInOrder(service).map((family) =>
+    endpointsOf(
       slices.filter((slice) => slice.addressType === family),
       port,
-    );
-    if (endpoints.length > 0) return endpoints;
-  }
-  return [];
+    ),
+  );
+  const ready = byFamily.find((endpoints) => endpoints.some(({ state }) => state === 'Ready'));
+  return ready ?? byFamily.find((endpoints) => endpoints.length > 0) ?? [];
 }
 
 function familiesInOrder(service: Service): readonly string[] {

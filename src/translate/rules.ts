@@ -10,6 +10,8 @@ import { translateMatches } from './matches.ts';
 export interface TranslatedRoute {
   readonly pathPolicy: PathPolicy;
   readonly rules: readonly Rule[];
+  /** Where the matches of each rule stand in the object; the rule itself where it has none. */
+  readonly matchPlaces: readonly (readonly string[])[];
   readonly upstreams: readonly Upstream[];
   /** References that lead nowhere: the route is served all the same. */
   readonly problems: readonly Problem[];
@@ -56,5 +58,10 @@ export function translateRules(
       timeouts: timeoutsWithDefaults(rule.timeouts),
     };
   });
-  return { pathPolicy, rules, upstreams: [...upstreams.values()], problems, faults };
+  const matchPlaces = route.rules.map((rule, number) =>
+    rule.matches.length === 0
+      ? [`spec.rules[${number}]`]
+      : rule.matches.map((_, match) => `spec.rules[${number}].matches[${match}]`),
+  );
+  return { pathPolicy, rules, matchPlaces, upstreams: [...upstreams.values()], problems, faults };
 }

@@ -5,7 +5,7 @@ import { readIngressClass } from '#api/ingress-class.ts';
 import { parseIngressRoute } from '#api/ingress-route.ts';
 import type { IngressRoute } from '#api/ingress-route.ts';
 import { refOf } from '#api/kubernetes-object.ts';
-import type { KubernetesObject } from '#api/kubernetes-object.ts';
+import type { KubernetesObject, ObjectRef } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';
 import { readService } from '#api/service.ts';
 import { compareText } from '#model/bundle.ts';
@@ -78,15 +78,16 @@ export function translate(view: ClusterView, settings: TranslateSettings): Trans
   });
   const hosts = buildVirtualHosts(placed, (id, problem) => problems.get(id)?.push(problem));
 
-  const placedHosts = new Map(placed.map((each) => [each.id, each.hosts]));
+  const served = servedHosts(hosts);
+  const ownedById = new Map(placed.map((each) => [each.id, each.hosts]));
   for (const { id, object } of fit) {
     const ref = refOf(object);
-    const served = placedHosts.get(id) ?? [];
+    const servedHere = (ownedById.get(id) ?? []).filter((host) => served.get(id)?.has(host) === true);
     const found = problems.get(id) ?? [];
     verdicts.push(
-      served.length === 0
+      servedHere.length === 0
         ? { kind: 'Rejected', object: ref, problems: found }
-        : { kind: 'Accepted', object: ref, hosts: served, problems: found },
+        : { kind: 'Accepted', object: ref, hosts: servedHere, problems: found },
     );
   }
   const sortedHosts = hosts.toSorted((a, b) => compareText(hostKey(a.pattern), hostKey(b.pattern)));
@@ -97,9 +98,22 @@ export function translate(view: ClusterView, settings: TranslateSettings): Trans
       hosts: sortedHosts,
       upstreams: usedUpstreams(sortedHosts, fit),
     },
-    verdicts: verdicts.sort((a, b) => compareText(refKey(a), refKey(b))),
+    verdicts: verdicts.sort((a, b) => compareRefs(a.object, b.object)),
     claims,
   };
+}
+
+/** Route id -> the hosts where at least one of its rules has a place: those that it is really served on. */
+function servedHosts(hosts: RouteModel['hosts']): ReadonlyMap<string, ReadonlySet<string>> {
+  const served = new Map<string, Set<string>>();
+  for (const host of hosts)
+    for (const { ref } of host.rules) {
+      const id = `${ref.namespace}/${ref.name}`;
+      const known = served.get(id);
+      if (known === undefined) served.set(id, new Set([hostKey(host.pattern)]));
+      else known.add(hostKey(host.pattern));
+    }
+  return served;
 }
 
 /** Only what a surviving rule can reach: an upstream that nobody uses would cost a write at each of its changes. */
@@ -118,10 +132,7 @@ function usedUpstreams(hosts: RouteModel['hosts'], fit: readonly Fit[]): readonl
 }
 
 function byName(a: KubernetesObject, b: KubernetesObject): number {
-  return (
-    compareText(a.metadata.namespace ?? '', b.metadata.namespace ?? '') ||
-    compareText(a.metadata.name, b.metadata.name)
-  );
+  return compareRefs(refOf(a), refOf(b));
 }
 
 function byAge(a: IngressRoute, b: IngressRoute): number {
@@ -132,6 +143,6 @@ function byAge(a: IngressRoute, b: IngressRoute): number {
   );
 }
 
-function refKey(verdict: Verdict): string {
-  return `${verdict.object.namespace}/${verdict.object.name}`;
+function compareRefs(a: ObjectRef, b: ObjectRef): number {
+  return compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
 }

@@ -84,7 +84,7 @@ function keepUntakenMatches(
       if (winner === undefined) return true;
       report(route.id, {
         reason: 'RouteConflict',
-        at: `spec.rules[${ruleNumber}].matches[${matchNumber}]`,
+        at: route.translated.matchPlaces[ruleNumber]?.[matchNumber] ?? `spec.rules[${ruleNumber}]`,
         message: `on "${host}" the older route ${winner.namespace}/${winner.name} has the same match in ${winner.rule}`,
       });
       return false;
