@@ -59,10 +59,10 @@ function commandSection(command: Command): string {
 }
 
 function defaultText(value: unknown): string {
-  if (value === undefined || (Array.isArray(value) && value.length === 0)) return '';
+  if (value === undefined || Array.isArray(value)) return '';
   if (typeof value === 'object' && value !== null && 'host' in value && 'port' in value)
     return `\`${String(value.host)}:${String(value.port)}\``;
-  return `\`${String(value)}\``;
+  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }
 
 function capitalise(text: string): string {

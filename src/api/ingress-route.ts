@@ -215,7 +215,7 @@ function readNamed(named: FieldReader, mostCharacters: number): NamedMatch {
 
 /** As the API server counts: code points, not UTF-16 units. */
 function charactersOf(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
 }
 
 function readBackendRef(ref: FieldReader): BackendRef {

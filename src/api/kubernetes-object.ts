@@ -28,7 +28,7 @@ export interface ObjectRef {
 
 export function refOf(object: KubernetesObject): ObjectRef {
   const { namespace, name } = readMeta(object);
-  return { kind: String(object.kind), namespace, name };
+  return { kind: object.kind, namespace, name };
 }
 
 export interface ReadMeta {

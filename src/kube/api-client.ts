@@ -52,7 +52,7 @@ export class ApiClient {
   }
 
   /** The lines of an answer that goes on, parsed. Ends when the API server ends it; throws when it breaks. */
-  async *lines(path: string, signal: AbortSignal): AsyncGenerator<unknown> {
+  async *lines(path: string, signal: AbortSignal): AsyncGenerator {
     const response = await this.#open(path, signal);
     let rest = '';
     response.setEncoding('utf8');

@@ -138,7 +138,7 @@ test('a worker that dies is reported with its error', async () => {
   );
   const decoded = decode(encode(model([host('a.test', 'up')], [upstream('up')])));
   assert.equal(decoded.kind, 'Decoded');
-  const state = stateOf((decoded as Extract<typeof decoded, { kind: 'Decoded' }>).model, 1);
+  const state = stateOf(decoded.model, 1);
   // A text that no decode would have let through kills the thread; the call must not hang.
   await assert.rejects(
     handle.sync({ ...state, hosts: new Map([['a.test', '{"broken":']]) }, { added: [], removed: [] }),
