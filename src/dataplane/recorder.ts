@@ -32,7 +32,8 @@ export class Recorder implements ProxyObserver {
   }
 
   onExchangeEnd(exchange: Exchange): void {
-    const { route, durationMs, fault } = exchange;
+    const { request, durationMs, fault } = exchange;
+    const { route } = request;
     this.#metrics.addActiveRequests(-1);
     const slot = route === undefined ? 0 : (this.#slots.get(route.objectId) ?? 0);
     this.#metrics.countRequest(slot, exchange.status, durationMs / 1000);
@@ -40,10 +41,10 @@ export class Recorder implements ProxyObserver {
     this.#accessLog?.write({
       requestId: exchange.requestId,
       client: exchange.downstream.remoteAddress,
-      method: exchange.method,
-      host: exchange.authority,
-      path: exchange.path,
-      query: exchange.query,
+      method: request.method,
+      host: request.authority,
+      path: request.path,
+      query: request.query,
       status: exchange.status,
       fault: fault ?? '',
       durationMs: Math.round(durationMs * 1000) / 1000,

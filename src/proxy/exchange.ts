@@ -1,4 +1,4 @@
-// The life of one request, in its order: head, route, pick, connect, forward head, pump, finish.
+// The life of one request, in its order: head, route and pick (routed-request.ts), connect, forward head, pump, finish.
 //
 //   Idle - begin() - Connecting -- open --> Sending -- request complete --> Waiting -- head --> Responding -- end --> Idle
 //           |            |   \___ next endpoint ___/    (no body: at once)     |                   |
@@ -11,18 +11,15 @@ import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead, ResponseHead } from '#http/message-head.ts';
 import { newRequestId } from '#http/request-id.ts';
 import { lastChunk, writeChunk } from '#h1/chunk-writer.ts';
-import { normalizePath } from '#model/request-path.ts';
-import type { CompiledRoute } from '#route/compiled-route.ts';
-import type { MatchRequest } from '#route/match-request.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
 import type { Endpoint } from '#upstream/endpoint.ts';
-import type { Upstream } from '#upstream/upstream.ts';
 import { UpstreamConnection } from '#upstream/upstream-connection.ts';
 import type { UpstreamUser } from '#upstream/upstream-connection.ts';
 import type { Downstream } from './downstream.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import { writeRequestHead } from './request-head-writer.ts';
+import { RoutedRequest } from './routed-request.ts';
 import type { ServingTable } from './serving-table.ts';
 
 const State = { Idle: 0, Connecting: 1, Sending: 2, Waiting: 3, Responding: 4 } as const;
@@ -37,14 +34,10 @@ const justUsedMs = 500;
 const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS']);
 const noBytes = Buffer.alloc(0);
 
-export class Exchange implements UpstreamUser, TimerOwner, MatchRequest {
+export class Exchange implements UpstreamUser, TimerOwner {
   // What the observer reads.
-  method = '';
-  authority = '';
-  path = '';
-  query = '';
+  readonly request = new RoutedRequest();
   requestId = '';
-  route: CompiledRoute | undefined = undefined;
   endpoint: Endpoint | undefined = undefined;
   status = 0;
   fault: FaultCode | undefined = undefined;
@@ -59,9 +52,7 @@ export class Exchange implements UpstreamUser, TimerOwner, MatchRequest {
   readonly #timer: Timer;
   readonly #tried: Endpoint[] = [];
   #state: State = State.Idle;
-  #head: RequestHead | undefined = undefined;
   #table: ServingTable | undefined = undefined;
-  #upstream: Upstream | undefined = undefined;
   #connection: UpstreamConnection | undefined = undefined;
   #headBytes: Buffer = noBytes;
   #isChunked = false;
@@ -86,8 +77,8 @@ export class Exchange implements UpstreamUser, TimerOwner, MatchRequest {
 
   /** `head` is read now and not kept: everything needed later is copied out of it. */
   begin(head: RequestHead): void {
-    this.#reset(head.method, head.authority);
-    const fault = this.#judgeHead(head);
+    this.#reset();
+    const fault = this.request.place(head, this.#table);
     if (fault !== undefined) {
       this.#fail(fault);
       return;
@@ -96,38 +87,26 @@ export class Exchange implements UpstreamUser, TimerOwner, MatchRequest {
       this.#answer(200, undefined);
       return;
     }
-    this.#head = head;
-    const routed = this.#routeRequest(head);
-    const failed = routed ?? this.#pickUpstream();
-    if (failed !== undefined) {
-      this.#head = undefined;
-      this.#fail(failed);
-      return;
-    }
-    this.#headBytes = writeRequestHead(this.#context.headWriter, head, {
-      path: this.path,
-      query: this.query,
-      forwardedLines: this.downstream.forwardedLines,
-      requestId: this.requestId,
-    });
+    this.#headBytes = writeRequestHead(
+      this.#context.headWriter,
+      head,
+      this.request,
+      this.downstream.forwardedLines,
+      this.requestId,
+    );
     this.#isChunked = head.framing === BodyFraming.Chunked;
-    this.#head = undefined;
     this.#attempt(undefined);
   }
 
   /** A request that never became one: its bytes were refused before there was a head to route. */
   refuse(code: FaultCode): void {
-    if (this.#state === State.Idle) this.#reset('', '');
+    if (this.#state === State.Idle) this.#reset();
     this.#fail(code);
   }
 
-  #reset(method: string, authority: string): void {
-    this.method = method;
-    this.authority = authority;
-    this.path = '';
-    this.query = '';
+  #reset(): void {
+    this.request.clear();
     this.requestId = newRequestId();
-    this.route = undefined;
     this.endpoint = undefined;
     this.status = 0;
     this.fault = undefined;
@@ -137,7 +116,6 @@ export class Exchange implements UpstreamUser, TimerOwner, MatchRequest {
     this.responseBytes = 0;
     this.#tried.length = 0;
     this.#table = this.#context.table;
-    this.#upstream = undefined;
     this.#isBodyTouched = false;
     this.#isUpstreamBlocked = false;
     this.#activityMs = this.startedMs;
@@ -147,52 +125,12 @@ export class Exchange implements UpstreamUser, TimerOwner, MatchRequest {
     this.#context.observer.onExchangeStart();
   }
 
-  #judgeHead(head: RequestHead): FaultCode | undefined {
-    if (head.expectsOther) return 'expectation-failed';
-    if (head.method === 'CONNECT' || head.method === 'TRACE') return 'method-refused';
-    if (head.target.includes('#')) return 'request-line-invalid';
-    return undefined;
-  }
-
-  // Route
-
-  #routeRequest(head: RequestHead): FaultCode | undefined {
-    if (this.#table === undefined) return 'not-ready';
-    const { target } = head;
-    const question = target.indexOf('?');
-    const sentPath = question < 0 ? target : target.slice(0, question);
-    this.query = question < 0 ? '' : target.slice(question + 1);
-    this.path = sentPath;
-    const host = this.#table.routes.findHost(head.hostname);
-    if (host === undefined) return 'route-not-found';
-    const normal = normalizePath(sentPath, host.pathPolicy);
-    if (normal.kind === 'Refused') return 'path-rejected';
-    this.path = normal.path;
-    this.route = host.match(this)?.route;
-    return this.route === undefined ? 'route-not-found' : undefined;
-  }
-
-  /** For the matcher, while the head is at hand. */
-  field(name: string): string | undefined {
-    return this.#head?.fields.combined(name);
-  }
-
-  // Pick
-
-  #pickUpstream(): FaultCode | undefined {
-    const backend = this.route?.backendAt(Math.random());
-    if (backend === undefined) return 'weights-zero';
-    if (backend.kind === 'Unresolved') return 'backend-unresolved';
-    this.#upstream = this.#table?.upstreams.get(backend.upstream);
-    return this.#upstream?.hasEndpoints === true ? undefined : 'endpoints-none';
-  }
-
   // Connect
 
   /** `again`: the endpoint whose pooled connection turned out to be dead; it gets a fresh one. */
   #attempt(again: Endpoint | undefined): void {
     const settings = this.#table!.settings;
-    const endpoint = again ?? this.#upstream!.pick(this.#tried);
+    const endpoint = again ?? this.request.upstream!.pick(this.#tried);
     if (endpoint === undefined) {
       this.#fail(this.fault ?? 'endpoints-none');
       return;
@@ -220,7 +158,7 @@ export class Exchange implements UpstreamUser, TimerOwner, MatchRequest {
 
   #takePooled(endpoint: Endpoint): UpstreamConnection | undefined {
     const pooled = endpoint.takeIdle();
-    if (pooled === undefined || idempotentMethods.has(this.method)) return pooled;
+    if (pooled === undefined || idempotentMethods.has(this.request.method)) return pooled;
     if (this.#context.now() - pooled.idleSinceMs <= justUsedMs) return pooled;
     // It is the youngest of its pool, so the others would not do either; it is no use to keep it.
     pooled.destroy();
@@ -235,7 +173,7 @@ export class Exchange implements UpstreamUser, TimerOwner, MatchRequest {
 
   #forwardHead(connection: UpstreamConnection): void {
     this.fault = undefined;
-    connection.begin(this.method);
+    connection.begin(this.request.method);
     connection.write(this.#headBytes);
     if (this.downstream.isRequestComplete && !this.#isBodyTouched) {
       connection.endRequest();
@@ -346,7 +284,7 @@ export class Exchange implements UpstreamUser, TimerOwner, MatchRequest {
       connection !== undefined &&
       connection.usedTimes > 0 &&
       isFirstByteSafe &&
-      idempotentMethods.has(this.method) &&
+      idempotentMethods.has(this.request.method) &&
       this.attempts < this.#table!.settings.attempts
     ) {
       // A pooled connection that the backend closed while the request was on its way.
@@ -384,7 +322,7 @@ export class Exchange implements UpstreamUser, TimerOwner, MatchRequest {
   #wait(): void {
     this.#state = State.Waiting;
     const now = this.#context.now();
-    const { requestMs, backendRequestMs } = this.route!.timeouts;
+    const { requestMs, backendRequestMs } = this.request.route!.timeouts;
     if (this.#requestDeadlineMs === 0) this.#requestDeadlineMs = requestMs === 0 ? Infinity : now + requestMs;
     this.#attemptDeadlineMs = backendRequestMs === 0 ? Infinity : now + backendRequestMs;
     const due = Math.min(this.#requestDeadlineMs, this.#attemptDeadlineMs);
@@ -394,7 +332,7 @@ export class Exchange implements UpstreamUser, TimerOwner, MatchRequest {
 
   /** Bytes only note their time; the timer looks at it when it fires and sleeps on for the rest. */
   #setIdleTimer(): void {
-    const { idleMs } = this.route!.timeouts;
+    const { idleMs } = this.request.route!.timeouts;
     if (idleMs === 0) this.#context.timers.clear(this.#timer);
     else this.#context.timers.set(this.#timer, idleMs);
   }
@@ -404,7 +342,7 @@ export class Exchange implements UpstreamUser, TimerOwner, MatchRequest {
       this.#fail('backend-timeout');
       return;
     }
-    const { idleMs } = this.route!.timeouts;
+    const { idleMs } = this.request.route!.timeouts;
     const silentMs = this.#context.now() - this.#activityMs;
     if (silentMs < idleMs) {
       this.#context.timers.set(this.#timer, idleMs - silentMs);

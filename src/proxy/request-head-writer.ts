@@ -4,23 +4,23 @@ import type { HeadWriter } from '#h1/head-writer.ts';
 import { Field, isHopByHop } from '#http/field.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead } from '#http/message-head.ts';
+import type { RoutedRequest } from './routed-request.ts';
 
-export interface ForwardedRequest {
-  /** In normal form, the very string that was routed. */
-  readonly path: string;
-  readonly query: string;
-  readonly forwardedLines: string;
-  readonly requestId: string;
-}
-
-export function writeRequestHead(writer: HeadWriter, head: RequestHead, forwarded: ForwardedRequest): Buffer {
+/** `forwardedLines` come from forwardedLinesOf; the path and query are those of the routed request. */
+export function writeRequestHead(
+  writer: HeadWriter,
+  head: RequestHead,
+  { path, query }: Pick<RoutedRequest, 'path' | 'query'>,
+  forwardedLines: string,
+  requestId: string,
+): Buffer {
   writer.begin();
   writer.text(head.method);
   writer.text(' ');
-  writer.text(forwarded.path);
-  if (forwarded.query !== '') {
+  writer.text(path);
+  if (query !== '') {
     writer.text('?');
-    writer.text(forwarded.query);
+    writer.text(query);
   }
   writer.text(' HTTP/1.1\r\n');
   writer.field('Host', head.authority);
@@ -34,9 +34,9 @@ export function writeRequestHead(writer: HeadWriter, head: RequestHead, forwarde
   if (head.framing === BodyFraming.Length) writer.field('Content-Length', String(head.contentLength));
   else if (head.framing === BodyFraming.Chunked) writer.field('Transfer-Encoding', 'chunked');
   if (head.expectsContinue && head.framing !== BodyFraming.None) writer.field('Expect', '100-continue');
-  writer.text(forwarded.forwardedLines);
+  writer.text(forwardedLines);
   if (head.authority !== '') writer.field('X-Forwarded-Host', head.authority);
-  writer.field('X-Request-Id', forwarded.requestId);
+  writer.field('X-Request-Id', requestId);
   return writer.end();
 }
 

@@ -1,0 +1,75 @@
+// What a request asks for and where it goes: head, route, pick. One object is reused by all requests of a connection.
+import type { FaultCode } from '#http/fault.ts';
+import type { RequestHead } from '#http/message-head.ts';
+import { normalizePath } from '#model/request-path.ts';
+import type { CompiledRoute } from '#route/compiled-route.ts';
+import type { MatchRequest } from '#route/match-request.ts';
+import type { Upstream } from '#upstream/upstream.ts';
+import type { ServingTable } from './serving-table.ts';
+
+export class RoutedRequest implements MatchRequest {
+  method = '';
+  /** Host as the client sent it. */
+  authority = '';
+  /** As sent until a host is found; then in normal form, the very string that is matched and forwarded. */
+  path = '';
+  query = '';
+  route: CompiledRoute | undefined = undefined;
+  upstream: Upstream | undefined = undefined;
+  #head: RequestHead | undefined = undefined;
+
+  clear(): void {
+    this.method = '';
+    this.authority = '';
+    this.path = '';
+    this.query = '';
+    this.route = undefined;
+    this.upstream = undefined;
+  }
+
+  /** Judges the head, finds its route and picks an upstream by weight. `head` is read now and not kept. */
+  place(head: RequestHead, table: ServingTable | undefined): FaultCode | undefined {
+    this.method = head.method;
+    this.authority = head.authority;
+    this.#splitTarget(head.target);
+    if (head.expectsOther) return 'expectation-failed';
+    if (head.method === 'CONNECT' || head.method === 'TRACE') return 'method-refused';
+    if (head.target.includes('#')) return 'request-line-invalid';
+    if (table === undefined) return 'not-ready';
+    // `OPTIONS *` asks about the server itself, whatever its routes.
+    if (head.target === '*') return undefined;
+    this.#head = head;
+    const fault = this.#match(head.hostname, table) ?? this.#pickUpstream(table);
+    this.#head = undefined;
+    return fault;
+  }
+
+  /** For the matcher, while the head is at hand. */
+  field(name: string): string | undefined {
+    return this.#head?.fields.combined(name);
+  }
+
+  #splitTarget(target: string): void {
+    const question = target.indexOf('?');
+    this.path = question < 0 ? target : target.slice(0, question);
+    this.query = question < 0 ? '' : target.slice(question + 1);
+  }
+
+  #match(hostname: string, table: ServingTable): FaultCode | undefined {
+    const host = table.routes.findHost(hostname);
+    if (host === undefined) return 'route-not-found';
+    const normal = normalizePath(this.path, host.pathPolicy);
+    if (normal.kind === 'Refused') return 'path-rejected';
+    this.path = normal.path;
+    this.route = host.match(this)?.route;
+    return this.route === undefined ? 'route-not-found' : undefined;
+  }
+
+  #pickUpstream(table: ServingTable): FaultCode | undefined {
+    const backend = this.route?.backendAt(Math.random());
+    if (backend === undefined) return 'weights-zero';
+    if (backend.kind === 'Unresolved') return 'backend-unresolved';
+    this.upstream = table.upstreams.get(backend.upstream);
+    return this.upstream?.hasEndpoints === true ? undefined : 'endpoints-none';
+  }
+}
