@@ -7,6 +7,7 @@
 //
 // RFC 9112 6 and 7. Framing bytes never leave this file: what the sink gets is content.
 import { hexValue, isFieldValue } from '#http/characters.ts';
+import { Field } from '#http/field.ts';
 import { FieldSection } from '#http/field-section.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import { fieldInvalid, isBlankLine, parseFieldLine } from './field-line.ts';
@@ -44,6 +45,7 @@ export interface BodySink {
 export class BodyReader {
   readonly #sink: BodySink;
   readonly #limits: ParserLimits;
+  readonly #refusesDisguised: boolean;
   #state: State = State.Done;
   #left = 0;
   #sizeDigits = 0;
@@ -52,9 +54,11 @@ export class BodyReader {
   #trailers: FieldSection | undefined;
   #trailerLines: LineWindow | undefined;
 
-  constructor(sink: BodySink, limits: ParserLimits) {
+  /** `refusesDisguised`: a request's trailers may not hold look-alikes of forwarding fields. */
+  constructor(sink: BodySink, limits: ParserLimits, refusesDisguised: boolean) {
     this.#sink = sink;
     this.#limits = limits;
+    this.#refusesDisguised = refusesDisguised;
   }
 
   /** `headFields`: how many fields the head had, since trailers count towards the same limit. */
@@ -166,6 +170,10 @@ export class BodyReader {
     return State.Trailers;
   }
 
+  #isRefused(trailers: FieldSection): boolean {
+    return this.#refusesDisguised && trailers.ids[trailers.count - 1] === Field.Disguised;
+  }
+
   /** Trailers are read and checked like a head's fields, and dropped. */
   #readTrailers(bytes: Buffer, start: number, end: number): number {
     const lines = this.#trailerLines!;
@@ -180,7 +188,7 @@ export class BodyReader {
         return after;
       }
       const next = parseFieldLine(lines.bytes, lines.position, trailers);
-      if (next <= fieldInvalid || trailers.count > this.#fieldsLeft) {
+      if (next <= fieldInvalid || trailers.count > this.#fieldsLeft || this.#isRefused(trailers)) {
         this.#state = State.Failed;
         return end;
       }

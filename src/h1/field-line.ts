@@ -1,6 +1,6 @@
 // One field line: `name: value CRLF`, strictly as RFC 9112 5 and RFC 9110 5.5 write it.
 import { isFieldValue, tokenLower } from '#http/characters.ts';
-import { Field, fieldIdOf } from '#http/field.ts';
+import { fieldIdOf } from '#http/field.ts';
 import type { FieldSection } from '#http/field-section.ts';
 
 const CR = 13;
@@ -35,7 +35,6 @@ export function parseFieldLine(bytes: Buffer, at: number, section: FieldSection)
   let valueEnd = position;
   while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
   const id = fieldIdOf(bytes, at, nameEnd, hasUnderscore);
-  if (id === Field.Disguised) return fieldInvalid;
   return section.add(id, at, nameEnd, valueStart, valueEnd) ? position + 2 : fieldOverflow;
 }
 

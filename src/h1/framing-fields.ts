@@ -24,8 +24,15 @@ export function parseContentLength(fields: FieldSection, index: number): number 
 
 export interface ConnectionFacts {
   keepAlive: boolean;
+  /** Some line said close: it wins over keep-alive, whatever their order (RFC 9112 9.3). */
+  closes: boolean;
   minorVersion: number;
   connectionNames: readonly string[];
+}
+
+/** The entries of a comma-separated list; only SP and HTAB surround them (RFC 9110 5.6.1). */
+export function listOf(value: string): readonly string[] {
+  return value.split(',').map((entry) => entry.replaceAll(/^[ \t]+|[ \t]+$/g, ''));
 }
 
 /** The fields whose names are never options: a peer cannot have them removed by naming them (RFC 9110 7.6.1). */
@@ -44,14 +51,12 @@ const neverNamed: readonly string[] = [
 export function readConnection(facts: ConnectionFacts, value: string): void {
   // Nearly every request that has the field has one of these two values.
   if (value === 'keep-alive' || value === 'Keep-Alive') {
-    if (facts.minorVersion === 0) facts.keepAlive = true;
+    if (facts.minorVersion === 0) facts.keepAlive = !facts.closes;
     return;
   }
-  const options = value
-    .toLowerCase()
-    .split(',')
-    .map((option) => option.trim());
-  if (options.includes('close')) facts.keepAlive = false;
+  const options = listOf(value.toLowerCase());
+  if (options.includes('close')) facts.closes = true;
+  if (facts.closes) facts.keepAlive = false;
   else if (facts.minorVersion === 0 && options.includes('keep-alive')) facts.keepAlive = true;
   const names = options.filter(
     (option) => option !== '' && !neverNamed.includes(option) && !option.startsWith('x-forwarded-'),

@@ -40,7 +40,9 @@ export class LineWindow {
     chunk.copy(this.#held, this.#heldBytes, start, start + taken);
     this.bytes = this.#held;
     this.#available = this.#heldBytes + taken;
-    this.linesEnd = Math.max(this.position, lastLineEnd(this.#held, this.#heldBytes, this.#available));
+    // What was held has no complete line: only an LF among the new bytes ends one.
+    const lineEnd = lastLineEnd(this.#held, this.#heldBytes, this.#available);
+    this.linesEnd = lineEnd > this.#heldBytes ? lineEnd : this.position;
   }
 
   /** Bytes after `position`, complete lines or not. */

@@ -4,7 +4,7 @@ import type { FaultCode } from '#http/fault.ts';
 import { Field } from '#http/field.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead } from '#http/message-head.ts';
-import { noContentLength, parseContentLength, readConnection } from './framing-fields.ts';
+import { listOf, noContentLength, parseContentLength, readConnection } from './framing-fields.ts';
 
 /** Fills in what follows from the fields of a complete head, or says why the request cannot be trusted. */
 export function readRequestFields(head: RequestHead): FaultCode | undefined {
@@ -15,6 +15,8 @@ export function readRequestFields(head: RequestHead): FaultCode | undefined {
   head.keepAlive = head.minorVersion === 1;
   for (let index = 0; index < fields.count; index++) {
     switch (fields.ids[index]!) {
+      case Field.Disguised:
+        return 'field-invalid';
       case Field.Host:
         if (++hosts > 1) return 'host-invalid';
         head.authority = fields.value(index);
@@ -53,7 +55,7 @@ export function readRequestFields(head: RequestHead): FaultCode | undefined {
 
 /** `gzip, chunked`: well-formed, but not one that is spoken here. Anything that hides chunked in it is ambiguous. */
 function isStackedCoding(coding: string): boolean {
-  const codings = coding.split(',').map((each) => each.trim());
+  const codings = listOf(coding);
   return (
     codings.length > 1 &&
     codings.at(-1) === 'chunked' &&
@@ -83,6 +85,8 @@ function readHost(head: RequestHead, hosts: number): FaultCode | undefined {
   if (hosts === 1 && authority.toLowerCase() !== head.authority.toLowerCase()) return 'host-invalid';
   head.authority = authority;
   head.hostname = hostnameOf(authority) ?? '';
-  head.target = rest.startsWith('/') ? rest : `/${rest}`;
+  // Without a path, OPTIONS asks about the server itself (9112 3.2.4).
+  if (rest === '' && head.method === 'OPTIONS') head.target = '*';
+  else head.target = rest.startsWith('/') ? rest : `/${rest}`;
   return undefined;
 }

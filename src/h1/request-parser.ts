@@ -50,7 +50,7 @@ export class RequestParser {
     this.#limits = limits;
     this.head = new RequestHead(limits.fields);
     this.#lines = new LineWindow(limits.headBytes);
-    this.#body = new BodyReader(sink, limits);
+    this.#body = new BodyReader(sink, limits, true);
   }
 
   /** Between two messages: no byte of the next one has been seen. */

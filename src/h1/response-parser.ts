@@ -44,7 +44,7 @@ export class ResponseParser {
     this.#sink = sink;
     this.head = new ResponseHead(limits.fields);
     this.#lines = new LineWindow(limits.headBytes);
-    this.#body = new BodyReader(sink, limits);
+    this.#body = new BodyReader(sink, limits, false);
   }
 
   /** Expects the response to one request. The method decides whether a body follows (9112 6.3). */
@@ -128,6 +128,7 @@ export class ResponseParser {
     if (head.status < 200) {
       // Flint never asks for an upgrade, so nobody may switch protocols.
       if (head.status === 101 || ++this.#interimResponses > maxInterimResponses) return false;
+      this.#readConnection();
       this.#sink.onInterimHead(head);
       return true;
     }
@@ -148,13 +149,20 @@ export class ResponseParser {
     return true;
   }
 
+  #readConnection(): void {
+    const { fields } = this.head;
+    this.head.keepAlive = this.head.minorVersion === 1;
+    for (let index = 0; index < fields.count; index++)
+      if (fields.ids[index] === Field.Connection) readConnection(this.head, fields.value(index));
+  }
+
   /** RFC 9112 6.3, refusing what it would have a recipient repair. */
   #readFraming(): boolean {
     const { head } = this;
     const { fields } = head;
     let contentLength = noContentLength;
     let isChunked = false;
-    head.keepAlive = head.minorVersion === 1;
+    this.#readConnection();
     for (let index = 0; index < fields.count; index++) {
       switch (fields.ids[index]!) {
         case Field.ContentLength:
@@ -166,9 +174,6 @@ export class ResponseParser {
           if (isChunked || head.minorVersion === 0 || fields.value(index).toLowerCase() !== 'chunked')
             return false;
           isChunked = true;
-          break;
-        case Field.Connection:
-          readConnection(head, fields.value(index));
           break;
       }
     }

@@ -20,7 +20,7 @@ export const Field = {
   ProxyAuthentication: 13,
   Http2Settings: 14,
   Date: 15,
-  /** Reads as one of the above once a backend turns _ into -: never let through. */
+  /** Reads as one of the above once a backend turns _ into -: never let through in a request. */
   Disguised: 16,
 } as const;
 

@@ -21,6 +21,8 @@ export class RequestHead {
   /** The bytes of a body framed by Length. */
   contentLength = 0;
   keepAlive = true;
+  /** Connection said close. */
+  closes = false;
   expectsContinue = false;
   /** An Expect that nobody can meet. */
   expectsOther = false;
@@ -41,6 +43,7 @@ export class RequestHead {
     this.framing = BodyFraming.None;
     this.contentLength = 0;
     this.keepAlive = true;
+    this.closes = false;
     this.expectsContinue = false;
     this.expectsOther = false;
     this.connectionNames = noNames;
@@ -54,6 +57,8 @@ export class ResponseHead {
   framing: BodyFraming = BodyFraming.None;
   contentLength = 0;
   keepAlive = true;
+  /** Connection said close. */
+  closes = false;
   connectionNames: readonly string[] = noNames;
 
   constructor(maxFields: number) {
@@ -67,6 +72,7 @@ export class ResponseHead {
     this.framing = BodyFraming.None;
     this.contentLength = 0;
     this.keepAlive = true;
+    this.closes = false;
     this.connectionNames = noNames;
   }
 }

@@ -39,8 +39,8 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 /** Modules of the runtime that open sockets: whoever needs them goes through transport/. */
 const socketModules = new Set(['node:net', 'node:tls', 'node:http2', 'node:dgram']);
 const socketFolders = new Set(['transport']);
-/** `isIP` judges text. */
-const socketExceptions = new Set(['src/api/ip-address.ts']);
+/** `isIP` and its like judge text. */
+const socketExceptions = new Set(['src/api/ip-address.ts', 'src/http/authority.ts']);
 
 const hotFolders = new Set(['http', 'h1', 'route', 'transport', 'upstream', 'proxy']);
 
