@@ -1,0 +1,163 @@
+// A real kube-apiserver with its etcd, for one test file: started on free ports, killed at the end.
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = new URL('../../', import.meta.url).pathname;
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** The folder with the binaries, or why there is none: said loudly, never skipped in silence. */
+export function kubeAssets(): { readonly folder: string } | { readonly missing: string } {
+  const found = spawnSync(join(root, 'hack/kube-assets'), {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  if (found.status === 0) return { folder: found.stdout.trim() };
+  process.stderr.write(found.stderr);
+  if (found.status === 3) return { missing: found.stderr.trim() };
+  throw new Error(`hack/kube-assets failed:\n${found.stderr}`);
+}
+
+export class ApiServer {
+  readonly url: string;
+  readonly #folder: string;
+  readonly #assets: string;
+  readonly #token: string;
+  readonly #processes: readonly ChildProcess[];
+
+  private constructor(
+    url: string,
+    folder: string,
+    assets: string,
+    token: string,
+    processes: readonly ChildProcess[],
+  ) {
+    this.url = url;
+    this.#folder = folder;
+    this.#assets = assets;
+    this.#token = token;
+    this.#processes = processes;
+  }
+
+  /** Resolves when the API server is ready. */
+  static async start(assets: string): Promise<ApiServer> {
+    const folder = mkdtempSync(join(tmpdir(), 'flint-kube-'));
+    const token = randomBytes(16).toString('hex');
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    writeFileSync(join(folder, 'sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    writeFileSync(join(folder, 'sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
+    writeFileSync(join(folder, 'tokens.csv'), `${token},admin,admin,system:masters\n`);
+    const [client, peer, secure] = [await freePort(), await freePort(), await freePort()];
+    const start = (name: string, args: Readonly<Record<string, string>>): ChildProcess =>
+      spawn(
+        join(assets, name),
+        Object.entries(args).map(([flag, value]) => `--${flag}=${value}`),
+        { stdio: 'ignore' },
+      );
+    const etcdUrl = `http://127.0.0.1:${client}`;
+    const processes = [
+      start('etcd', {
+        'data-dir': join(folder, 'etcd'),
+        'listen-client-urls': etcdUrl,
+        'advertise-client-urls': etcdUrl,
+        'listen-peer-urls': `http://127.0.0.1:${peer}`,
+        'unsafe-no-fsync': 'true',
+      }),
+      start('kube-apiserver', {
+        'etcd-servers': etcdUrl,
+        'bind-address': '127.0.0.1',
+        'secure-port': String(secure),
+        'cert-dir': join(folder, 'certs'),
+        'service-account-key-file': join(folder, 'sa.pub'),
+        'service-account-signing-key-file': join(folder, 'sa.key'),
+        'service-account-issuer': 'https://kubernetes.default',
+        'authorization-mode': 'RBAC',
+        'token-auth-file': join(folder, 'tokens.csv'),
+        'service-cluster-ip-range': '10.96.0.0/16',
+        'disable-admission-plugins': 'ServiceAccount',
+      }),
+    ];
+    const server = new ApiServer(`https://127.0.0.1:${secure}`, folder, assets, token, processes);
+    await server.#untilReady();
+    return server;
+  }
+
+  /** SIGKILL: on SIGTERM the API server would wait half a minute for its watches. */
+  stop(): void {
+    for (const child of this.#processes) child.kill('SIGKILL');
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Runs kubectl as an administrator; throws with its words when it fails. */
+  kubectl(...args: readonly string[]): string {
+    return execFileSync(
+      join(this.#assets, 'kubectl'),
+      ['--server', this.url, '--certificate-authority', this.#ca, '--token', this.#token, ...args],
+      { encoding: 'utf8', env: { HOME: this.#folder } },
+    );
+  }
+
+  /** One call of the API as an administrator. */
+  call(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        new URL(path, this.url),
+        {
+          method,
+          ca: readFileSync(this.#ca),
+          headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
+        },
+        (response) => {
+          let text = '';
+          response.setEncoding('utf8');
+          response.on('data', (piece: string) => (text += piece));
+          response.on('end', () => {
+            const isJson = text.startsWith('{');
+            const parsed: unknown = isJson ? JSON.parse(text) : { text };
+            resolve({ status: response.statusCode ?? 0, body: parsed as Record<string, unknown> });
+          });
+        },
+      );
+      outgoing.on('error', reject);
+      outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+
+  /** What the API server signed itself with. */
+  get #ca(): string {
+    return join(this.#folder, 'certs', 'apiserver.crt');
+  }
+
+  async #untilReady(): Promise<void> {
+    for (let attempt = 0; attempt < 600; attempt++) {
+      for (const child of this.#processes)
+        if (child.exitCode !== null) throw new Error(`${child.spawnfile} exited with ${child.exitCode}`);
+      try {
+        const { status } = await this.call('GET', '/readyz');
+        if (status === 200) return;
+      } catch {
+        // Not listening yet.
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error('the API server is not ready after a minute');
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
