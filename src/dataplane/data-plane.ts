@@ -39,6 +39,7 @@ export type Applied =
 
 /** After a drain began: connections that send nothing for this long are ended. */
 const drainPatienceMs = 1000;
+const longestWaitMs = 60_000;
 
 export class DataPlane {
   /** The port that was bound; 0 before start. */
@@ -54,6 +55,7 @@ export class DataPlane {
   #servedSequence = 0;
   #isStarted = false;
   #isDraining = false;
+  #isStopped = false;
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
@@ -123,9 +125,10 @@ export class DataPlane {
     return { kind: 'Applied' };
   }
 
-  /** Resolves when every worker serves `sequence` or a newer revision. */
+  /** Resolves when every worker serves `sequence` or a newer revision, or when none ever will. */
   async served(sequence: number): Promise<void> {
-    while (this.#servedSequence < sequence) await this.#waitForRevision(sequence - 1, 60_000);
+    while (this.#servedSequence < sequence && !this.#isStopped)
+      await this.#waitForRevision(sequence - 1, longestWaitMs);
   }
 
   /** Not ready at once, accepting on for `delayMs`, then ending connections as their responses end. */
@@ -133,12 +136,24 @@ export class DataPlane {
     this.#isDraining = true;
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     await this.#pool.drain(drainPatienceMs, graceMs);
-    this.#admin.close();
+    this.#stop();
   }
 
   terminate(): void {
     this.#pool.terminate();
+    this.#stop();
+  }
+
+  /** Nobody may wait for a revision that will not come: their timers would keep the process alive. */
+  #stop(): void {
+    this.#isStopped = true;
     this.#admin.close();
+    this.#wakeWaiters();
+  }
+
+  #wakeWaiters(): void {
+    for (const wake of this.#waiters) wake();
+    this.#waiters.clear();
   }
 
   #refuse(refusal: Refusal, message: string): Applied {
@@ -151,13 +166,12 @@ export class DataPlane {
     if (sequence <= this.#servedSequence) return;
     this.#servedSequence = sequence;
     for (const known of this.#digests.keys()) if (known < sequence) this.#digests.delete(known);
-    for (const wake of this.#waiters) wake();
-    this.#waiters.clear();
+    this.#wakeWaiters();
   }
 
   /** Resolves when a revision after `after` is served by all, or when the time is up. */
   async #waitForRevision(after: number, waitMs: number): Promise<void> {
-    if (this.#servedSequence > after) return;
+    if (this.#servedSequence > after || this.#isStopped) return;
     await new Promise<void>((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);

@@ -79,3 +79,15 @@ test('a second signal ends a drain that takes too long', async (context) => {
   flint.process.kill('SIGINT');
   assert.deepEqual(await exited, [130, null]);
 });
+
+test('whoever waits for a revision does not hold up the end', async (context) => {
+  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop')));
+  const waiting = flint.revision(1, 60_000).catch(() => undefined);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  // A change that is being published when the signal comes.
+  flint.writeManifests(yaml(simpleRoute('other.test', 'shop')));
+  const startedMs = performance.now();
+  assert.equal(await flint.stop('SIGINT'), 0);
+  assert.ok(performance.now() - startedMs < 20_000);
+  await waiting;
+});
