@@ -19,11 +19,11 @@ run: setup ## serve a demo: IngressRoute manifests to proxied requests, with two
 test: setup check unit e2e ## everything that must hold: checks, unit and end-to-end tests
 
 unit: setup ## the tests that need no processes of their own, half a minute
-	$(NODE) --test --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/cluster/*' | sort)
+	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/cluster/*' | sort)
 
 e2e: setup ## real processes, real sockets, a real API server (built once if Go is there)
-	$(NODE) --test --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts'
-	$(NODE) --test --test-reporter=dot --test-concurrency=1 'test/cluster/**/*.test.ts'
+	$(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts'
+	$(NODE) --test --test-timeout=180000 --test-reporter=dot --test-concurrency=1 'test/cluster/**/*.test.ts'
 
 check: setup types lint ## types, lint, format, and generated files that are up to date
 	$(NODE) hack/generate.ts --check

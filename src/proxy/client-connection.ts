@@ -29,6 +29,8 @@ type State = (typeof State)[keyof typeof State];
 
 /** How long bytes of a client that we are done with are read and thrown away, so that our last answer is not reset. */
 const lingerMs = 2000;
+/** How long a client may take nothing of what is written to it: the system's own buffers hide smaller steps. */
+const stalledReaderMs = 30_000;
 
 /** Told when a connection is gone. */
 export interface ConnectionOwner {
@@ -64,6 +66,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   #hasResponseLeft = false;
   #hasHeadTimer = true;
   #lingeringBytes = 0;
+  #stalledMs = 0;
 
   constructor(context: ProxyContext, owner: ConnectionOwner, socket: Socket) {
     this.#context = context;
@@ -264,8 +267,10 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   abort(): void {
     this.#keepAlive = false;
     this.#batch.clear();
-    // A reset, or a FIN in the middle of a length or before the last chunk: never a complete-looking body.
-    this.#socket.destroy();
+    // Never a complete-looking body: a FIN short of the length or of the last chunk says enough, but it would be the
+    // proper end of a body that reads until close.
+    if (this.#framing === 'Close') this.#socket.reset();
+    else this.#socket.destroy();
   }
 
   flush(): boolean {
@@ -309,10 +314,11 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#setTimer(lingerMs);
   }
 
-  /** A slow reader may take longer than that for our last answer, as long as it takes some of it. */
+  /** A slow reader may take longer than that for our last answer, as long as it takes some of it now and then. */
   #lingerOn(): void {
     const left = this.#socket.pendingBytes;
-    if (left === 0 || left === this.#lingeringBytes) this.#socket.destroy();
+    this.#stalledMs = left === this.#lingeringBytes ? this.#stalledMs + lingerMs : 0;
+    if (left === 0 || this.#stalledMs >= stalledReaderMs) this.#socket.destroy();
     else {
       this.#lingeringBytes = left;
       this.#setTimer(lingerMs);

@@ -56,6 +56,10 @@ class NodeSocket implements Socket {
   destroy(): void {
     this.#socket.destroy();
   }
+
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
 }
 
 // Listeners at module level: one function for all sockets instead of six closures for each.

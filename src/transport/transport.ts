@@ -19,6 +19,8 @@ export interface Socket {
   end(): void;
   /** Ends both directions at once; onClose follows, nothing else does. */
   destroy(): void;
+  /** As destroy, with a reset: the peer cannot take what it has read for everything. */
+  reset(): void;
 }
 
 export interface SocketEvents {

@@ -156,6 +156,14 @@ export const contract: Readonly<Record<string, (transport: Transport) => Promise
       await serverEvents.until(() => serverEvents.isClosed);
     }),
 
+  'reset: the peer sees a broken connection, not an end': (transport) =>
+    withPair(transport, async ({ client, server, serverEvents }) => {
+      server.write(Buffer.from('x'));
+      client.reset();
+      await serverEvents.until(() => serverEvents.isClosed);
+      assert.deepEqual([serverEvents.isEnded, serverEvents.code], [false, 'ECONNRESET']);
+    }),
+
   'a chunk may be written on to another socket and kept, since nobody writes to it again': (transport) =>
     withPair(transport, async ({ client, clientEvents, server, serverEvents }) => {
       const kept: Buffer[] = [];

@@ -20,6 +20,7 @@ function recordingSocket(answer = true): Socket & { readonly writes: string[] } 
     resume: () => {},
     end: () => {},
     destroy: () => {},
+    reset: () => {},
   };
 }
 
