@@ -29,6 +29,10 @@ type State = (typeof State)[keyof typeof State];
 
 /** How long bytes of a client that we are done with are read and thrown away, so that our last answer is not reset. */
 const lingerMs = 2000;
+/** In all, while bytes keep coming. */
+const longestLingerMs = 30_000;
+/** How long a connection may be silent once a drain has begun. */
+const drainIdleMs = 1000;
 /** How long a client may take nothing of what is written to it: the system's own buffers hide smaller steps. */
 const stalledReaderMs = 30_000;
 
@@ -41,6 +45,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   readonly remoteAddress: string;
   readonly forwardedLines: string;
   isRequestComplete = true;
+  isBlocked = false;
   readonly #context: ProxyContext;
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
@@ -55,7 +60,6 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   /** Bytes that wait for their turn: pipelined requests, or a body that the backend is not ready for. */
   #pending: Buffer | undefined = undefined;
   #isPaused = false;
-  #isBlocked = false;
   #isPeerEnded = false;
   #keepAlive = true;
   #minorVersion = 1;
@@ -67,6 +71,8 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   #hasHeadTimer = true;
   #lingeringBytes = 0;
   #stalledMs = 0;
+  #lingeredMs = 0;
+  #hasLateBytes = false;
 
   constructor(context: ProxyContext, owner: ConnectionOwner, socket: Socket) {
     this.#context = context;
@@ -96,6 +102,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   // Reading
 
   onBytes(bytes: Buffer): void {
+    if (this.#state === State.Lingering) this.#hasLateBytes = true;
     if (this.#state !== State.Open) return;
     if (this.#pending !== undefined) this.#pending = Buffer.concat([this.#pending, bytes]);
     else this.#read(bytes);
@@ -107,10 +114,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
       this.#socket.destroy();
       return;
     }
-    // A client may half-close after its last request and still wait for the answer.
-    if (this.#isExchanging && (this.isRequestComplete || this.#pending !== undefined)) return;
-    if (this.#isExchanging) this.#exchange.onDownstreamClose();
-    this.#socket.end();
+    this.#settle();
   }
 
   onClose(): void {
@@ -141,13 +145,21 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   }
 
   #canRead(): boolean {
-    if (!this.#isExchanging) return !this.#isBlocked;
+    if (!this.#isExchanging) return !this.isBlocked;
     return !this.isRequestComplete && this.#exchange.takesRequestBody;
   }
 
   /** After a turn: the socket is read or not, and the right timer runs. */
   #settle(): void {
     if (this.#state !== State.Open) return;
+    if (this.#isPeerEnded && this.#pending === undefined && !(this.#isExchanging && this.isRequestComplete)) {
+      // Everything that the client will ever send has been read. It may still wait for an answer to a whole request;
+      // a part of one, or nothing, has no answer.
+      this.#keepAlive = false;
+      if (this.#isExchanging) this.#exchange.onDownstreamClose();
+      else this.#linger();
+      return;
+    }
     const mustPause =
       this.#pending !== undefined || (this.#isExchanging && !this.isRequestComplete && !this.#canRead());
     if (mustPause !== this.#isPaused) {
@@ -277,13 +289,13 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     if (this.#state !== State.Open) return true;
     if (!this.#batch.isEmpty) {
       this.#hasResponseLeft = this.#hasFinalHead;
-      if (!this.#batch.flush(this.#socket)) this.#isBlocked = true;
+      if (!this.#batch.flush(this.#socket)) this.isBlocked = true;
     }
-    return !this.#isBlocked;
+    return !this.isBlocked;
   }
 
   onDrain(): void {
-    this.#isBlocked = false;
+    this.isBlocked = false;
     if (this.#isExchanging) this.#exchange.onDownstreamDrain();
     else this.resumeRequest();
   }
@@ -296,7 +308,9 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
       return;
     }
     this.#hasHeadTimer = false;
-    this.#setTimer(this.#context.table?.settings.clientIdleTimeoutMs ?? 0);
+    const idleMs = this.#context.table?.settings.clientIdleTimeoutMs ?? 0;
+    // A response that began before the drain did could not say that the connection ends with it.
+    this.#setTimer(this.#context.isDraining ? drainIdleMs : idleMs);
     this.resumeRequest();
   }
 
@@ -317,6 +331,13 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   /** A slow reader may take longer than that for our last answer, as long as it takes some of it now and then. */
   #lingerOn(): void {
     const left = this.#socket.pendingBytes;
+    this.#lingeredMs += lingerMs;
+    // Who is still sending has not yet looked at our answer; a close now would reset it away.
+    if (this.#hasLateBytes && this.#lingeredMs < longestLingerMs) {
+      this.#hasLateBytes = false;
+      this.#setTimer(lingerMs);
+      return;
+    }
     this.#stalledMs = left === this.#lingeringBytes ? this.#stalledMs + lingerMs : 0;
     if (left === 0 || this.#stalledMs >= stalledReaderMs) this.#socket.destroy();
     else {

@@ -6,6 +6,8 @@ export interface Downstream {
   readonly remoteAddress: string;
   /** The client has sent its request to the last byte. */
   readonly isRequestComplete: boolean;
+  /** More is waiting to be read by the client than the high-water mark. */
+  readonly isBlocked: boolean;
   /** `X-Forwarded-For`, `-Proto` and `X-Real-IP` lines, ready to send. */
   readonly forwardedLines: string;
   sendInterim(head: ResponseHead): void;

@@ -31,6 +31,9 @@ type State = (typeof State)[keyof typeof State];
  */
 const justUsedMs = 500;
 
+/** However short the idle timeout: a client that reads slowly gets this long to show it. */
+const slowReaderMs = 30_000;
+
 const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS']);
 const noBytes = Buffer.alloc(0);
 
@@ -140,6 +143,7 @@ export class Exchange implements UpstreamUser, TimerOwner {
     this.attempts++;
     endpoint.activeRequests++;
     this.#state = State.Connecting;
+    this.#setRequestTimer();
     const pooled = again === undefined ? this.#takePooled(endpoint) : undefined;
     if (pooled !== undefined) {
       pooled.use(this);
@@ -330,6 +334,13 @@ export class Exchange implements UpstreamUser, TimerOwner {
     else this.#context.timers.set(this.#timer, due - now);
   }
 
+  /** A request that was sent once already has a deadline, whatever becomes of its next attempt. */
+  #setRequestTimer(): void {
+    if (this.#requestDeadlineMs === 0 || this.#requestDeadlineMs === Infinity)
+      this.#context.timers.clear(this.#timer);
+    else this.#context.timers.set(this.#timer, Math.max(0, this.#requestDeadlineMs - this.#context.now()));
+  }
+
   /** Bytes only note their time; the timer looks at it when it fires and sleeps on for the rest. */
   #setIdleTimer(): void {
     const { idleMs } = this.request.route!.timeouts;
@@ -337,12 +348,19 @@ export class Exchange implements UpstreamUser, TimerOwner {
     else this.#context.timers.set(this.#timer, idleMs);
   }
 
+  /** The system's buffers hide what a slow client reads: seconds may pass before any of it shows here. */
+  #silenceAllowedMs(): number {
+    const { idleMs } = this.request.route!.timeouts;
+    const isClientSlow = this.#state === State.Responding && this.downstream.isBlocked;
+    return isClientSlow ? Math.max(idleMs, slowReaderMs) : idleMs;
+  }
+
   onTimer(): void {
-    if (this.#state === State.Waiting) {
+    if (this.#state === State.Waiting || this.#state === State.Connecting) {
       this.#fail('backend-timeout');
       return;
     }
-    const { idleMs } = this.request.route!.timeouts;
+    const idleMs = this.#silenceAllowedMs();
     const silentMs = this.#context.now() - this.#activityMs;
     if (silentMs < idleMs) {
       this.#context.timers.set(this.#timer, idleMs - silentMs);

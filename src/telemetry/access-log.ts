@@ -72,5 +72,8 @@ const maxWaitingBytes = 16_777_216;
 
 /** Where lines end up: standard output, written asynchronously by the main thread. */
 export function accessLogDestination(): { write(lines: string): void; end(): void } {
-  return pino.destination({ fd: 1, sync: false, maxLength: maxWaitingBytes });
+  const destination = pino.destination({ fd: 1, sync: false, maxLength: maxWaitingBytes });
+  // Whoever read standard output may go away; requests are served on, unlogged.
+  destination.on('error', () => {});
+  return destination;
 }
