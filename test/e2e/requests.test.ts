@@ -300,3 +300,33 @@ test('a slow reader holds back the backend, not memory', async (context) => {
   while (received < chunk.length * total) await new Promise((resolve) => client.socket.once('data', resolve));
   client.close();
 });
+
+test('a client that ends in the middle of a body ends the request, even if the backend was not connected yet', async (context) => {
+  const backend = await rawBackend(context, () => {});
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
+  const client = await HttpClient.open(flint.httpPort);
+  client.send('POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 100\r\n\r\nabc');
+  client.socket.end();
+  await client.untilEnded();
+  await flint.until(() => flint.accessLog.some(({ fault }) => fault === 'client-closed'));
+  assert.equal(await flint.metric('flint_active_requests'), 0);
+});
+
+test('pipelined requests and a half-close at once: every whole request is answered', async (context) => {
+  const backend = await echoBackend(context, 'shop', 10);
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
+  const client = await HttpClient.open(flint.httpPort);
+  client.send(
+    'GET /1 HTTP/1.1\r\nHost: shop.test\r\n\r\nGET /2 HTTP/1.1\r\nHost: shop.test\r\n\r\nGET /3 HT',
+  );
+  client.socket.end();
+  for (const path of ['/1', '/2']) assert.equal(echo((await client.answer()).body).url, path);
+  await client.untilEnded();
+  assert.equal(client.unread, '');
+});

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { echoBackend } from './backends.ts';
+import { echoBackend, rawBackend } from './backends.ts';
 import { startFlint } from './flint-process.ts';
 import { HttpClient, request } from './http-client.ts';
 import { Load } from './load.ts';
@@ -90,4 +90,40 @@ test('whoever waits for a revision does not hold up the end', async (context) =>
   assert.equal(await flint.stop('SIGINT'), 0);
   assert.ok(performance.now() - startedMs < 20_000);
   await waiting;
+});
+
+test('a response that could not yet say that the connection ends does not hold up a drain', async (context) => {
+  const backend = await rawBackend(context, (socket, received) => {
+    if (!received.endsWith('\r\n\r\n')) return;
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no');
+    setTimeout(() => socket.write('k'), 1500);
+  });
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
+  const client = await HttpClient.open(flint.httpPort);
+  client.send('GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n');
+  while (!client.unread.includes('\r\n\r\n')) await new Promise((resolve) => setTimeout(resolve, 10));
+  const stopped = flint.stop('SIGINT');
+  assert.equal((await client.answer()).body, 'ok');
+  // The client keeps its connection and says nothing more; patience ends long before the grace period of 30 s.
+  await client.untilEnded();
+  client.close();
+  assert.equal(await stopped, 0);
+});
+
+test('nobody reads standard output any more: requests are served on', async (context) => {
+  const backend = await echoBackend(context, 'shop');
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
+  flint.process.stdout?.destroy();
+  for (let round = 0; round < 3; round++) {
+    assert.equal((await request(flint.httpPort, 'shop.test', '/')).status, 200);
+    // Longer than the access log waits for more lines.
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+  assert.equal(await flint.stop('SIGINT'), 0);
 });
