@@ -81,7 +81,7 @@ export class DataPlane {
   }
 
   get isReady(): boolean {
-    return this.#isStarted && !this.#isDraining;
+    return this.#isStarted && !this.#isDraining && this.#pool.isServing;
   }
 
   get revision(): Revision {

@@ -25,6 +25,8 @@ export class WorkerHandle {
   #reject: ((error: Error) => void) | undefined = undefined;
   #error: Error | undefined = undefined;
   #isDraining = false;
+  #hasExited = false;
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(start: WorkerStart, events: WorkerHandleEvents) {
     this.metrics = start.metrics;
@@ -38,6 +40,7 @@ export class WorkerHandle {
       this.#error = error;
     });
     this.#worker.on('exit', (code) => {
+      this.#hasExited = true;
       const error =
         this.#error ?? (this.#isDraining ? undefined : new Error(`the thread exited with code ${code}`));
       this.#reject?.(error ?? new Error('the thread has drained'));
@@ -83,7 +86,18 @@ export class WorkerHandle {
     void this.#worker.terminate();
   }
 
+  /** One question at a time: an answer says only what kind it is. Rejects when the thread is gone. */
   #ask(message: ToWorker): Promise<Answer> {
+    const asked = this.#turn.then(() => this.#send(message));
+    this.#turn = asked.then(
+      () => {},
+      () => {},
+    );
+    return asked;
+  }
+
+  #send(message: ToWorker): Promise<Answer> {
+    if (this.#hasExited) return Promise.reject(this.#error ?? new Error('the thread is gone'));
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

@@ -40,6 +40,11 @@ export class WorkerPool {
     this.#port = options.listen.port;
   }
 
+  /** Somebody accepts connections. */
+  get isServing(): boolean {
+    return [...this.#handles].some((handle) => handle.isListening);
+  }
+
   get workers(): number {
     return this.#handles.size;
   }
@@ -86,7 +91,14 @@ export class WorkerPool {
     this.metrics.add(metrics);
     this.#handles.add(handle);
     await this.#bring(handle, { added: [...this.slots.entries], removed: [] });
-    this.#port = await handle.listen({ ...this.#options.listen, port: this.#port });
+    try {
+      this.#port = await handle.listen({ ...this.#options.listen, port: this.#port });
+    } catch (error) {
+      // Whether it died or could not listen: it serves nobody, and must not be counted or kept up to date.
+      this.#handles.delete(handle);
+      handle.terminate();
+      throw error;
+    }
     this.#reportServed();
   }
 

@@ -95,8 +95,10 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     if (this.isIdle) this.#linger();
   }
 
+  /** The hard way; a body that reads until close must not look complete. */
   destroy(): void {
-    this.#socket.destroy();
+    if (this.#isExchanging && this.#framing === 'Close') this.#socket.reset();
+    else this.#socket.destroy();
   }
 
   // Reading

@@ -142,6 +142,7 @@ export class Exchange implements UpstreamUser, TimerOwner {
     this.endpoint = endpoint;
     this.attempts++;
     endpoint.activeRequests++;
+    this.#isUpstreamBlocked = false;
     this.#state = State.Connecting;
     this.#setRequestTimer();
     const pooled = again === undefined ? this.#takePooled(endpoint) : undefined;
