@@ -50,30 +50,22 @@ spec:
     backendRefs: [{name: api, port: 80}]
   - name: everything-else
     backendRefs: [{name: shop, port: 80}]
----
+${service('shop', shopPort)}${service('api', apiPort)}`;
+}
+
+function service(name: string, port: number): string {
+  return `---
 apiVersion: v1
 kind: Service
-metadata: {name: shop}
+metadata: {name: ${name}}
 spec: {ports: [{port: 80}]}
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
-metadata: {name: shop-1, labels: {kubernetes.io/service-name: shop}}
+metadata: {name: ${name}-1, labels: {kubernetes.io/service-name: ${name}}}
 addressType: IPv4
 endpoints: [{addresses: [127.0.0.1]}]
-ports: [{port: ${shopPort}}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: api}
-spec: {ports: [{port: 80}]}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: api-1, labels: {kubernetes.io/service-name: api}}
-addressType: IPv4
-endpoints: [{addresses: [127.0.0.1]}]
-ports: [{port: ${apiPort}}]
+ports: [{port: ${port}}]
 `;
 }
 

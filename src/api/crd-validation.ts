@@ -6,6 +6,7 @@ import { Environment } from '@marcbachmann/cel-js';
 import { Ajv } from 'ajv';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { RE2JS } from 're2js';
+import { isFields } from './field-reader.ts';
 import { metadataProblems, withoutNulls } from './kubernetes-object.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 import type { Problem } from './problem.ts';
@@ -177,10 +178,6 @@ function identityOf(schema: Schema): ((item: unknown) => string) | undefined {
   const keys = schema['x-kubernetes-list-map-keys'];
   if (keys === undefined) return undefined;
   return (item) => JSON.stringify(keys.map((key) => (isFields(item) ? (item[key] ?? null) : null)));
-}
-
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 // The rules

@@ -1,9 +1,10 @@
 // Reads typed fields out of unknown values and collects a Problem, with its place, for each that does not fit.
 import type { Problem } from './problem.ts';
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
-function isFields(value: unknown): value is Fields {
+/** An object of a manifest: neither a list nor null. */
+export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -6,8 +6,6 @@ import { readMeta } from './kubernetes-object.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 import type { Problem } from './problem.ts';
 
-export const ingressRouteKind = { apiVersion: 'flint.dev/v1alpha1', kind: 'IngressRoute' } as const;
-
 const pathTypes = ['Exact', 'PathPrefix', 'RegularExpression'] as const;
 const valueTypes = ['Exact', 'RegularExpression'] as const;
 const doubtfulPath = ['Reject', 'Keep', 'Decode'] as const;

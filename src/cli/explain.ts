@@ -1,7 +1,7 @@
 // `flint explain URL`: which rule takes a request and why the others do not, by the matcher that serves requests.
 import { decode, encode } from '#model/bundle.ts';
 import type { RouteModel } from '#model/route-model.ts';
-import { hostKey } from '#model/route-model.ts';
+import { endpointText, hostKey } from '#model/route-model.ts';
 import { normalizePath } from '#model/request-path.ts';
 import type { Candidate, Unmet } from '#route/candidate.ts';
 import { explain as explainHost } from '#route/explain.ts';
@@ -145,8 +145,7 @@ function backendLines({ route }: Candidate, model: RouteModel): readonly string[
       return `${share} -> ${backend.status}: the reference leads to no Service port`;
     const endpoints = model.upstreams.find((upstream) => upstream.id === backend.upstream)?.endpoints ?? [];
     const list = endpoints.map(
-      (each) =>
-        `${each.address.includes(':') ? `[${each.address}]` : each.address}:${each.port}${each.state === 'Ready' ? '' : ' (terminating)'}`,
+      (each) => `${endpointText(each)}${each.state === 'Ready' ? '' : ' (terminating)'}`,
     );
     return `${share} -> ${backend.upstream}: ${list.join(', ') || '503: it has no endpoints'}`;
   });

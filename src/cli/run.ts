@@ -44,7 +44,7 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<numb
     manifests,
     cluster,
     { ...defaultTranslateSettings, loadBalancing: options.loadBalancing },
-    { info: (message) => logger.info(message), warn: (message) => logger.warn(message) },
+    { warn: (message) => logger.warn(message) },
   );
   const stop = waitForStop(terminal);
 

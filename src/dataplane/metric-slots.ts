@@ -3,8 +3,8 @@
 //   [connections, active requests, a counter per fault ... | slot 0 | slot 1 | ...]
 //   slot: [1xx .. 5xx, sum of seconds, count per bucket ...]
 //
-// One thread writes each array, with plain stores of aligned doubles, so a reader sees old or new values, never torn
-// ones. Slot 0 counts what has no route and the routes beyond the limit.
+// The worker alone counts, with plain stores of aligned doubles, so a reader sees old or new values, never torn ones; the
+// main thread writes only to zero a slot that is given to another route. Slot 0 counts what has no route and the routes beyond the limit.
 import { faults } from '#http/fault.ts';
 import type { FaultCode } from '#http/fault.ts';
 

@@ -10,7 +10,6 @@ import type { ManifestSet } from './manifest-set.ts';
 import { positionText } from './manifests.ts';
 
 export interface LocalLog {
-  info(message: string): void;
   warn(message: string): void;
 }
 

@@ -1,6 +1,7 @@
 // YAML and JSON text -> Kubernetes objects, each with the places of its fields in the file.
 import { LineCounter, isMap, isNode, parseAllDocuments, visit } from 'yaml';
 import type { Document, Node } from 'yaml';
+import { isFields } from '#api/field-reader.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 
 export interface Position {
@@ -113,10 +114,6 @@ function missingIdentity(value: unknown): string | undefined {
   if (!isFields(metadata) || typeof metadata['name'] !== 'string' || metadata['name'] === '')
     return 'metadata.name is missing';
   return undefined;
-}
-
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** `spec.rules[2].name` -> ['spec', 'rules', 2, 'name']. */

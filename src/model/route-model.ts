@@ -111,6 +111,11 @@ export interface Endpoint {
   readonly state: 'Ready' | 'Terminating';
 }
 
+/** `10.0.0.1:80`, `[2001:db8::1]:80`: how logs and explanations name an endpoint. */
+export function endpointText({ address, port }: Pick<Endpoint, 'address' | 'port'>): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 /** The identity of a host in a model: what a reader calls it and what buckets hash. */
 export function hostKey(pattern: HostPattern): string {
   switch (pattern.kind) {

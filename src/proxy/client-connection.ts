@@ -189,15 +189,19 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   onRequestHead(head: RequestHead): void {
     this.#context.timers.clear(this.#timer);
     this.#hasHeadTimer = false;
-    this.#isExchanging = true;
-    this.#hasFinalHead = false;
-    this.#hasResponseLeft = false;
+    this.#beginResponse();
     this.#keepAlive = head.keepAlive;
     this.#minorVersion = head.minorVersion;
     this.#method = head.method;
     this.isRequestComplete =
       head.framing === BodyFraming.None || (head.framing === BodyFraming.Length && head.contentLength === 0);
     this.#exchange.begin(head);
+  }
+
+  #beginResponse(): void {
+    this.#isExchanging = true;
+    this.#hasFinalHead = false;
+    this.#hasResponseLeft = false;
   }
 
   onBody(bytes: Buffer, start: number, end: number): void {
@@ -214,9 +218,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   #refuse(code: FaultCode): void {
     this.#keepAlive = false;
     if (!this.#isExchanging) {
-      this.#isExchanging = true;
-      this.#hasFinalHead = false;
-      this.#hasResponseLeft = false;
+      this.#beginResponse();
       this.#method = '';
     }
     this.#exchange.refuse(code);

@@ -64,7 +64,6 @@ export class Exchange implements UpstreamUser, TimerOwner {
   #isUpstreamBlocked = false;
   #activityMs = 0;
   #requestDeadlineMs = 0;
-  #attemptDeadlineMs = 0;
 
   constructor(context: ProxyContext, downstream: Downstream) {
     this.#context = context;
@@ -123,7 +122,6 @@ export class Exchange implements UpstreamUser, TimerOwner {
     this.#isUpstreamBlocked = false;
     this.#activityMs = this.startedMs;
     this.#requestDeadlineMs = 0;
-    this.#attemptDeadlineMs = 0;
     this.#state = State.Connecting;
     this.#context.observer.onExchangeStart();
   }
@@ -329,8 +327,8 @@ export class Exchange implements UpstreamUser, TimerOwner {
     const now = this.#context.now();
     const { requestMs, backendRequestMs } = this.request.route!.timeouts;
     if (this.#requestDeadlineMs === 0) this.#requestDeadlineMs = requestMs === 0 ? Infinity : now + requestMs;
-    this.#attemptDeadlineMs = backendRequestMs === 0 ? Infinity : now + backendRequestMs;
-    const due = Math.min(this.#requestDeadlineMs, this.#attemptDeadlineMs);
+    const attemptDeadlineMs = backendRequestMs === 0 ? Infinity : now + backendRequestMs;
+    const due = Math.min(this.#requestDeadlineMs, attemptDeadlineMs);
     if (due === Infinity) this.#context.timers.clear(this.#timer);
     else this.#context.timers.set(this.#timer, due - now);
   }

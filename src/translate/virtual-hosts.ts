@@ -2,6 +2,7 @@
 import type { Problem } from '#api/problem.ts';
 import { canonicalJson } from '#model/canonical-json.ts';
 import { hostBytes } from '#model/limits.ts';
+import { strictPathPolicy } from '#model/request-path.ts';
 import type { HostPattern, Match, PathPolicy, Rule, RuleRef, VirtualHost } from '#model/route-model.ts';
 import type { TranslatedRoute } from './rules.ts';
 
@@ -66,10 +67,8 @@ function buildVirtualHost(
     }
     for (const rule of kept) for (const match of rule.matches) taken.set(canonicalJson(match), rule.ref);
   }
-  return { pattern: patternOf(host), pathPolicy: pathPolicy ?? strict, rules };
+  return { pattern: patternOf(host), pathPolicy: pathPolicy ?? strictPathPolicy, rules };
 }
-
-const strict: PathPolicy = { encodedSlash: 'Reject', mergeSlashes: 'Reject', backslash: 'Reject' };
 
 /** The route's rules without the matches that an older object already has on this host. */
 function keepUntakenMatches(

@@ -1,4 +1,5 @@
 // One endpoint of an upstream: the requests it is serving and the idle connections to it.
+import { endpointText } from '#model/route-model.ts';
 import type { Endpoint as EndpointModel } from '#model/route-model.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
@@ -8,7 +9,7 @@ const maxIdleConnections = 1024;
 export class Endpoint {
   readonly address: string;
   readonly port: number;
-  /** For logs: `10.0.0.1:80`, `[2001:db8::1]:80`. */
+  /** For logs. */
   readonly text: string;
   state: EndpointModel['state'];
   activeRequests = 0;
@@ -20,9 +21,7 @@ export class Endpoint {
     this.address = model.address;
     this.port = model.port;
     this.state = model.state;
-    this.text = model.address.includes(':')
-      ? `[${model.address}]:${model.port}`
-      : `${model.address}:${model.port}`;
+    this.text = endpointText(model);
   }
 
   /** The connection used last: the one least likely to be closed by the backend just now. */
