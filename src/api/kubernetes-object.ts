@@ -37,6 +37,10 @@ export interface ReadMeta {
   readonly generation: number;
   /** RFC 3339; empty for an object that never met an API server. */
   readonly creationTimestamp: string;
+  /** Empty for an object that never met an API server. */
+  readonly uid: string;
+  /** Somebody has asked for its deletion. */
+  readonly isTerminating: boolean;
 }
 
 /** Total, whatever stands in the metadata: what is not of its type reads as absent. */
@@ -56,6 +60,8 @@ export function readMeta(object: KubernetesObject): ReadMeta {
     name: text('name'),
     generation: typeof generation === 'number' ? generation : 0,
     creationTimestamp: text('creationTimestamp'),
+    uid: text('uid'),
+    isTerminating: text('deletionTimestamp') !== '',
   };
 }
 

@@ -1,5 +1,6 @@
 // The command line: which commands there are. Each is loaded when it is called, so that none pays for another.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { proxySelector, routesNamespace, systemNamespace } from '#model/wire-names.ts';
 import { exitCode } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -58,16 +59,65 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
     .addOption(
       new Option('--access-log <format>', 'on standard output').choices(['json', 'off']).default('json'),
     )
-    .addOption(
-      new Option('--log-level <level>', 'of the log on standard error')
-        .choices(['error', 'warn', 'info', 'debug'])
-        .default('info'),
-    )
+    .addOption(logLevel())
     .option('--drain-delay <ms>', 'after SIGTERM: not ready, but accepting, for this long', parseCount, 5000)
     .option('--grace <ms>', 'then: how long requests under way may take to finish', parseCount, 30_000)
     .action(async (options) => {
       const { run } = await import('./run.ts');
       setCode(await run(options, terminal));
+    });
+
+  root
+    .command('proxy')
+    .description('the data plane of a cluster: serve what the operator publishes')
+    .option('--http <host:port>', 'where to accept HTTP', parseHostPort, { host: '0.0.0.0', port: 8080 })
+    .option('--admin <host:port>', 'where to serve /metrics, /livez, /readyz and /revision', parseHostPort, {
+      host: '0.0.0.0',
+      port: 9901,
+    })
+    .option('--workers <n>', 'threads that serve requests (default: the CPUs available)', parseCount)
+    .option('--routes-namespace <name>', 'where the operator publishes', routesNamespace)
+    .option(
+      '--service-account <folder>',
+      'with token and ca.crt, as the kubelet mounts it',
+      '/var/run/secrets/kubernetes.io/serviceaccount',
+    )
+    .addOption(
+      new Option('--access-log <format>', 'on standard output').choices(['json', 'off']).default('json'),
+    )
+    .addOption(logLevel())
+    .option('--drain-delay <ms>', 'after SIGTERM: not ready, but accepting, for this long', parseCount, 5000)
+    .option('--grace <ms>', 'then: how long requests under way may take to finish', parseCount, 30_000)
+    .action(async (options) => {
+      const { proxy } = await import('./proxy.ts');
+      setCode(await proxy(options, terminal));
+    });
+
+  root
+    .command('operator')
+    .description(
+      'the control plane of a cluster: IngressRoutes to what the data plane serves, and their status',
+    )
+    .option('--kubeconfig <file>', 'instead of the service account of this pod')
+    .option('--watch-namespace <name>', 'only objects of this namespace; may be repeated', collect, [])
+    .option('--routes-namespace <name>', 'where to publish', routesNamespace)
+    .option('--system-namespace <name>', 'where the Lease and the data-plane pods are', systemNamespace)
+    .option('--proxy-selector <labels>', 'which pods are the data plane', proxySelector)
+    .option('--admin <host:port>', 'where to serve /metrics, /livez and /readyz', parseHostPort, {
+      host: '0.0.0.0',
+      port: 9901,
+    })
+    .option('--lease-duration <ms>', 'how long followers wait for a silent leader', parseCount, 15_000)
+    .option('--chunk-retention <ms>', 'how long chunks stay that no head names', parseCount, 600_000)
+    .addOption(
+      new Option('--load-balancing <policy>', 'how endpoints are chosen')
+        .choices(['LeastRequests', 'RoundRobin'])
+        .default('LeastRequests'),
+    )
+    .addOption(logLevel())
+    .action(async (options) => {
+      const { operator } = await import('./operator.ts');
+      setCode(await operator(options, terminal));
     });
 
   root
@@ -93,6 +143,12 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
     });
 
   return root;
+}
+
+function logLevel(): Option {
+  return new Option('--log-level <level>', 'of the log on standard error')
+    .choices(['error', 'warn', 'info', 'debug'])
+    .default('info');
 }
 
 /** Options that may be given several times. */

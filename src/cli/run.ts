@@ -49,10 +49,13 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<numb
   const stop = waitForStop(terminal);
 
   let sequence = 0;
+  let digest = '';
   const publishing = new Coalesce(async () => {
     const bundle = operator.build(new Date().toISOString());
+    if (bundle.digest === digest) return;
     const applied = await dataPlane.apply(bundle, sequence + 1);
     if (applied.kind !== 'Applied') return;
+    ({ digest } = bundle);
     sequence++;
     const revision = sequence;
     await dataPlane.served(revision);

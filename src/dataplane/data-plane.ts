@@ -1,14 +1,17 @@
 // The data plane as its owner sees it: bundles go in, the last good table is served, nothing that fails empties it.
 import { decode } from '#model/bundle.ts';
 import type { Bundle, Refusal } from '#model/bundle.ts';
+import type { RefusedRevision, Revision } from '#model/revision.ts';
 import { schemaNumber } from '#model/route-model.ts';
-import { compile } from '#route/route-table.ts';
-import { createMetrics } from '#telemetry/metrics.ts';
-import type { MetricsSnapshot } from '#telemetry/metrics.ts';
+import type { VirtualHost } from '#model/route-model.ts';
+import { CompiledHost } from '#route/compiled-host.ts';
+import { AdminServer } from '#telemetry/admin-server.ts';
+import type { AdminAnswer } from '#telemetry/admin-server.ts';
+import { createDataPlaneMetrics } from '#telemetry/data-plane-metrics.ts';
+import type { DataPlaneSnapshot } from '#telemetry/data-plane-metrics.ts';
 import type { Logger } from '#telemetry/log.ts';
 import { transport } from '#transport/current.ts';
 import type { ListenOptions } from '#transport/transport.ts';
-import { AdminServer } from './admin-server.ts';
 import { durationBuckets, faultCodes } from './metric-slots.ts';
 import { stateOf } from './table-state.ts';
 import type { TableState } from './table-state.ts';
@@ -20,16 +23,8 @@ export interface DataPlaneOptions {
   readonly workers: number;
   readonly logger: Logger;
   readonly writeAccessLog: ((lines: string) => void) | undefined;
-}
-
-/** What `/revision` says. */
-export interface Revision {
-  /** Orders revisions; 0 before the first one is served by every worker. */
-  readonly sequence: number;
-  readonly digest: string;
-  /** The schema numbers that this reader understands. */
-  readonly schemas: readonly number[];
-  readonly workers: number;
+  /** How long nobody has heard from where bundles come from; undefined when they do not come from a cluster. */
+  readonly contactAgeSeconds?: () => number;
 }
 
 export type Applied =
@@ -50,8 +45,9 @@ export class DataPlane {
   readonly #digests = new Map<number, string>();
   readonly #refusals = new Map<Refusal, number>();
   readonly #waiters = new Set<() => void>();
+  readonly #compilable = new WeakSet<VirtualHost>();
   #latest: TableState | undefined = undefined;
-  #latestDigest = '';
+  #refused: RefusedRevision | null = null;
   #servedSequence = 0;
   #isStarted = false;
   #isDraining = false;
@@ -71,11 +67,10 @@ export class DataPlane {
       writeAccessLog: options.writeAccessLog,
       onServed: (sequence) => this.#onServed(sequence),
     });
-    const registry = createMetrics(() => this.#snapshot(), durationBuckets);
+    const registry = createDataPlaneMetrics(() => this.#snapshot());
     this.#admin = new AdminServer({
       isReady: () => this.isReady,
-      revision: () => this.revision,
-      waitForRevision: (after, waitMs) => this.#waitForRevision(after, waitMs),
+      pages: { '/revision': (query) => this.#answerRevision(query) },
       metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     });
   }
@@ -90,6 +85,7 @@ export class DataPlane {
       digest: this.#digests.get(this.#servedSequence) ?? '',
       schemas: [schemaNumber],
       workers: this.#pool.workers,
+      refused: this.#refused,
     };
   }
 
@@ -104,25 +100,48 @@ export class DataPlane {
    */
   async apply(bundle: Bundle, sequence: number): Promise<Applied> {
     if (this.#latest !== undefined && sequence <= this.#latest.revision) return { kind: 'Unchanged' };
-    if (bundle.digest === this.#latestDigest) return { kind: 'Unchanged' };
     const decoded = decode(bundle);
-    if (decoded.kind === 'Refused') return this.#refuse(decoded.refusal, decoded.message);
-    try {
-      // Proves here, on the thread that serves nobody, that the workers can compile it.
-      compile(decoded.model.hosts);
-    } catch (error) {
-      return this.#refuse('Malformed', error instanceof Error ? error.message : String(error));
-    }
+    if (decoded.kind === 'Refused') return this.refuse(sequence, decoded.refusal, decoded.message);
+    const fault = this.#compileFault(decoded.model.hosts);
+    if (fault !== undefined) return this.refuse(sequence, 'Malformed', fault);
     const state = stateOf(decoded.model, sequence);
     const isFirst = this.#latest === undefined;
     this.#latest = state;
-    this.#latestDigest = bundle.digest;
+    this.#refused = null;
     this.#digests.set(sequence, bundle.digest);
     if (isFirst) {
       this.httpPort = await this.#pool.start(state);
       this.#isStarted = true;
     } else this.#pool.update(state);
     return { kind: 'Applied' };
+  }
+
+  /** Counts, reports and logs once what cannot be taken; the last good table stays. */
+  refuse(sequence: number, refusal: Refusal, message: string): Extract<Applied, { kind: 'Refused' }> {
+    if (this.#refused?.sequence !== sequence || this.#refused.message !== message) {
+      this.#refused = { sequence, refusal, message };
+      this.#refusals.set(refusal, (this.#refusals.get(refusal) ?? 0) + 1);
+      this.#options.logger.error(
+        { sequence, refusal, message },
+        'a revision was refused; the last good table stays',
+      );
+      this.#wakeWaiters();
+    }
+    return { kind: 'Refused', refusal, message };
+  }
+
+  /** Proves here, on the thread that serves nobody, that the workers can compile what they have not seen yet. */
+  #compileFault(hosts: readonly VirtualHost[]): string | undefined {
+    try {
+      for (const host of hosts) {
+        if (this.#compilable.has(host)) continue;
+        void new CompiledHost(host);
+        this.#compilable.add(host);
+      }
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
   }
 
   /** Resolves when every worker serves `sequence` or a newer revision, or when none ever will. */
@@ -156,12 +175,6 @@ export class DataPlane {
     this.#waiters.clear();
   }
 
-  #refuse(refusal: Refusal, message: string): Applied {
-    this.#refusals.set(refusal, (this.#refusals.get(refusal) ?? 0) + 1);
-    this.#options.logger.error({ refusal, message }, 'a bundle was refused; the last good table stays');
-    return { kind: 'Refused', refusal, message };
-  }
-
   #onServed(sequence: number): void {
     if (sequence <= this.#servedSequence) return;
     this.#servedSequence = sequence;
@@ -169,9 +182,18 @@ export class DataPlane {
     this.#wakeWaiters();
   }
 
+  /** ?after=SEQUENCE&waitMs=N: answers when a newer revision is served by every worker, or when the time is up. */
+  async #answerRevision(query: URLSearchParams): Promise<AdminAnswer> {
+    const after = query.get('after');
+    const waitMs = Math.min(Number(query.get('waitMs') ?? 0) || 0, longestWaitMs);
+    if (after !== null && waitMs > 0) await this.#waitForRevision(Number(after) || 0, waitMs);
+    return { contentType: 'application/json', text: `${JSON.stringify(this.revision)}\n` };
+  }
+
   /** Resolves when a revision after `after` is served by all, or when the time is up. */
   async #waitForRevision(after: number, waitMs: number): Promise<void> {
     if (this.#servedSequence > after || this.#isStopped) return;
+    // Any news wakes those who wait: also that a revision was refused.
     await new Promise<void>((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);
@@ -183,9 +205,10 @@ export class DataPlane {
     });
   }
 
-  #snapshot(): MetricsSnapshot {
+  #snapshot(): DataPlaneSnapshot {
     const { metrics, slots, workers, restarts } = this.#pool;
     return {
+      durationBuckets,
       connections: metrics.connections,
       activeRequests: metrics.activeRequests,
       faults: faultCodes.map((code) => [code, metrics.faults(code)]),
@@ -197,6 +220,7 @@ export class DataPlane {
       hosts: this.#latest?.hosts.size ?? 0,
       upstreams: this.#latest?.upstreams.size ?? 0,
       refusedBundles: [...this.#refusals],
+      contactAgeSeconds: this.#options.contactAgeSeconds?.(),
       workers,
       workerRestarts: restarts,
     };

@@ -1,6 +1,6 @@
 // A model as keyed texts, and what has to be said to turn one such state into another.
 import { hostKey } from '#model/route-model.ts';
-import type { RouteModel, Settings } from '#model/route-model.ts';
+import type { RouteModel, Settings, Upstream, VirtualHost } from '#model/route-model.ts';
 
 export interface TableState {
   readonly revision: number;
@@ -20,10 +20,21 @@ export function stateOf(model: RouteModel, revision: number): TableState {
   return {
     revision,
     settings: model.settings,
-    hosts: new Map(model.hosts.map((host) => [hostKey(host.pattern), JSON.stringify(host)])),
-    upstreams: new Map(model.upstreams.map((upstream) => [upstream.id, JSON.stringify(upstream)])),
+    hosts: new Map(model.hosts.map((host) => [hostKey(host.pattern), textOf(host)])),
+    upstreams: new Map(model.upstreams.map((upstream) => [upstream.id, textOf(upstream)])),
     objectIds,
   };
+}
+
+/** Decoding keeps the values of chunks that stayed the same, and so do their texts. */
+const texts = new WeakMap<object, string>();
+
+function textOf(value: VirtualHost | Upstream): string {
+  const known = texts.get(value);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(value);
+  texts.set(value, text);
+  return text;
 }
 
 export interface Piece {

@@ -1,126 +1,129 @@
-// A small client of the Kubernetes API for a pod: a mounted token, a CA, plain requests. Runs on Node and Bun.
-//
-// The data plane needs list and watch of two kinds in one namespace; the official client would cost a second of start
-// and 80 MB in every pod of a DaemonSet.
-import { readFileSync } from 'node:fs';
-import { Agent, request } from 'node:https';
-import type { IncomingMessage } from 'node:http';
-
-export interface ApiClientOptions {
-  /** Such as `https://10.96.0.1:443`. */
-  readonly server: string;
-  /** PEM. */
-  readonly ca: string;
-  /** Read for every request: the kubelet rotates a mounted token. */
-  readonly token: () => string;
-  /** A request that has no answer's head after this long fails; bodies may go on. */
-  readonly headTimeoutMs?: number;
-}
+// Calls of the Kubernetes API: JSON in, JSON out, a deadline for each, errors as the API server words them.
+import type { ApiMethod, ApiResponse, ApiTransport } from './api-transport.ts';
+import { Deadline } from './deadline.ts';
 
 /** What the API server answered instead of what was asked for. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
+  /** As in the Status object: `NotFound`, `Conflict`, `AlreadyExists`; empty when there was none. */
+  readonly reason: string;
+  readonly retryAfterSeconds: number;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, reason: string, message: string, retryAfterSeconds = 0) {
     super(message);
     this.status = status;
+    this.reason = reason;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 
-const headTimeoutDefaultMs = 15_000;
+export function isApiError(error: unknown, status: number): boolean {
+  return error instanceof ApiError && error.status === status;
+}
+
+export interface ApiCall {
+  readonly method: ApiMethod;
+  readonly path: string;
+  readonly body?: unknown;
+  /** Of the body; application/json when absent. A patch has one of its own. */
+  readonly contentType?: string;
+  readonly accept?: string;
+  readonly signal: AbortSignal;
+}
+
+/** For a whole call, or for the head of an answer that goes on. */
+const callTimeoutMs = 15_000;
 const largestErrorCharacters = 4096;
 
 export class ApiClient {
-  readonly #options: ApiClientOptions;
-  /** One pool of connections: a handshake for every call would cost four times the call. */
-  readonly #agent: Agent;
+  readonly #transport: ApiTransport;
+  readonly #timeoutMs: number;
 
-  constructor(options: ApiClientOptions) {
-    this.#options = options;
-    this.#agent = new Agent({ keepAlive: true, ca: options.ca, maxSockets: 32 });
+  constructor(transport: ApiTransport, timeoutMs: number = callTimeoutMs) {
+    this.#transport = transport;
+    this.#timeoutMs = timeoutMs;
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#transport.close();
   }
 
-  /** The parsed JSON of a whole answer. Rejects with ApiError for a status other than 2xx. */
-  async get(path: string, signal: AbortSignal): Promise<unknown> {
-    const response = await this.#open(path, signal);
-    return JSON.parse(await textOf(response));
-  }
-
-  /** The lines of an answer that goes on, parsed. Ends when the API server ends it; throws when it breaks. */
-  async *lines(path: string, signal: AbortSignal): AsyncGenerator {
-    const response = await this.#open(path, signal);
-    let rest = '';
-    response.setEncoding('utf8');
-    for await (const text of response as AsyncIterable<string>) {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) if (line !== '') yield JSON.parse(line);
+  /** The parsed JSON of the answer. Rejects with ApiError for a status other than 2xx. */
+  async json(call: ApiCall): Promise<unknown> {
+    const deadline = this.#deadline(call);
+    try {
+      const response = await this.#send(call, deadline.signal);
+      return JSON.parse(await textOf(response));
+    } finally {
+      deadline.end();
     }
   }
 
-  async #open(path: string, signal: AbortSignal): Promise<IncomingMessage> {
-    const response = await this.#request(path, signal);
-    const status = response.statusCode ?? 0;
-    if (status >= 200 && status < 300) return response;
-    const text = (await textOf(response)).slice(0, largestErrorCharacters);
-    throw new ApiError(status, `GET ${path}: ${status} ${messageOf(text)}`);
+  /** The lines of an answer that goes on, parsed. Ends when the API server ends it; throws when it breaks. */
+  async *lines(call: ApiCall): AsyncGenerator {
+    const deadline = this.#deadline(call);
+    try {
+      const response = await this.#send(call, deadline.signal);
+      deadline.lift();
+      const decoder = new TextDecoder();
+      let rest: string[] = [];
+      for await (const bytes of response.body) {
+        const text = decoder.decode(bytes, { stream: true });
+        let start = 0;
+        for (;;) {
+          const end = text.indexOf('\n', start);
+          if (end < 0) break;
+          rest.push(text.slice(start, end));
+          const line = rest.join('');
+          rest = [];
+          start = end + 1;
+          if (line !== '') yield JSON.parse(line);
+        }
+        if (start < text.length) rest.push(text.slice(start));
+      }
+    } finally {
+      // Also when the reader stops early: an answer that nobody reads would hold its connection.
+      deadline.end();
+    }
   }
 
-  #request(path: string, signal: AbortSignal): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const outgoing = request(new URL(path, this.#options.server), {
-        agent: this.#agent,
-        signal,
-        headers: { authorization: `Bearer ${this.#options.token()}`, accept: 'application/json' },
-      });
-      const timer = setTimeout(
-        () => outgoing.destroy(new Error(`GET ${path}: no answer within the time allowed`)),
-        this.#options.headTimeoutMs ?? headTimeoutDefaultMs,
-      );
-      outgoing.once('response', (response) => {
-        clearTimeout(timer);
-        resolve(response);
-      });
-      outgoing.once('error', (error) => {
-        clearTimeout(timer);
-        reject(error);
-      });
-      outgoing.end();
+  #deadline({ method, path, signal }: ApiCall): Deadline {
+    return new Deadline(signal, this.#timeoutMs, `${method} ${path}: no answer within the time allowed`);
+  }
+
+  async #send(call: ApiCall, signal: AbortSignal): Promise<ApiResponse> {
+    const { method, path, body, contentType = 'application/json', accept = 'application/json' } = call;
+    const response = await this.#transport.send({
+      method,
+      path,
+      headers: body === undefined ? { accept } : { accept, 'content-type': contentType },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
     });
+    const { status, retryAfterSeconds } = response;
+    if (status >= 200 && status < 300) return response;
+    const text = (await textOf(response)).slice(0, largestErrorCharacters);
+    const { reason, message } = statusOf(text);
+    throw new ApiError(status, reason, `${method} ${path}: ${status} ${message}`, retryAfterSeconds);
   }
 }
 
-async function textOf(response: IncomingMessage): Promise<string> {
-  const pieces: Buffer[] = [];
-  for await (const piece of response) pieces.push(piece as Buffer);
+async function textOf({ body }: ApiResponse): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body) pieces.push(piece);
   return Buffer.concat(pieces).toString('utf8');
 }
 
-/** The message of a Status object, or the text itself. */
-function messageOf(text: string): string {
+/** Reason and message of a Status object, or the text itself. */
+function statusOf(text: string): { readonly reason: string; readonly message: string } {
   try {
-    const status = JSON.parse(text) as { readonly message?: unknown };
-    return typeof status.message === 'string' ? status.message : text;
+    const { reason, message } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    return {
+      reason: typeof reason === 'string' ? reason : '',
+      message: typeof message === 'string' ? message : text,
+    };
   } catch {
-    return text;
+    return { reason: '', message: text };
   }
-}
-
-const mounted = '/var/run/secrets/kubernetes.io/serviceaccount';
-
-/** The client of a pod, from what the kubelet mounts. Throws outside a pod. */
-export function inClusterClient(environment: Readonly<Record<string, string | undefined>>): ApiClient {
-  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = environment;
-  if (host === undefined || port === undefined)
-    throw new Error('this is no pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set');
-  return new ApiClient({
-    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    ca: readFileSync(`${mounted}/ca.crt`, 'utf8'),
-    token: () => readFileSync(`${mounted}/token`, 'utf8').trim(),
-  });
 }

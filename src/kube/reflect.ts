@@ -10,12 +10,16 @@
 // and neither does a watch that breaks. A watch that says nothing for too long is taken for dead: bookmarks come about
 // once a minute, so silence beyond that means a connection that nobody serves.
 import { BackOff } from './back-off.ts';
+import { Deadline, delay } from './deadline.ts';
 import { Expired } from './source.ts';
 import type { KubeObject, Source } from './source.ts';
 
 export interface ReflectOptions<T extends KubeObject> {
-  /** The whole collection by `namespace/name`, after every change. Called first when the first list is complete. */
-  readonly onChange: (all: ReadonlyMap<string, T>) => void;
+  /**
+   * The whole collection by `namespace/name`, after every change. Called first when the first list is complete. The map
+   * is live: it goes on changing, one event at a time, until a new list replaces it; whoever keeps a state copies it.
+   */
+  readonly onChange: (all: ReadonlyMap<string, T>, change: Change<T>) => void;
   /** What went wrong, for a log and a counter; it is dealt with already. */
   readonly onError: (error: unknown) => void;
   /** The copy has just been in step with the API server: the material of a gauge of staleness. */
@@ -25,6 +29,11 @@ export interface ReflectOptions<T extends KubeObject> {
   readonly silenceMs?: number;
   readonly backOff?: BackOff;
 }
+
+export type Change<T extends KubeObject> =
+  | { readonly kind: 'Listed' }
+  | { readonly kind: 'Applied'; readonly before: T | undefined; readonly after: T }
+  | { readonly kind: 'Deleted'; readonly before: T | undefined };
 
 const listTimeoutDefaultMs = 30_000;
 const silenceDefaultMs = 120_000;
@@ -69,12 +78,16 @@ class Reflector<T extends KubeObject> {
   }
 
   async #list(): Promise<State> {
-    const deadline = new Deadline(this.#options.signal, this.#options.listTimeoutMs ?? listTimeoutDefaultMs);
+    const deadline = new Deadline(
+      this.#options.signal,
+      this.#options.listTimeoutMs ?? listTimeoutDefaultMs,
+      `the list of ${this.#source.name} is not complete within the time allowed`,
+    );
     try {
       const { items, resourceVersion } = await this.#source.list(deadline.signal);
       this.#all = new Map(items.map((item) => [keyOf(item), item]));
       this.#contact();
-      this.#options.onChange(this.#all);
+      this.#options.onChange(this.#all, { kind: 'Listed' });
       return { kind: 'Watching', resourceVersion };
     } catch (error) {
       return this.#failed(error, { kind: 'Listing' });
@@ -85,7 +98,11 @@ class Reflector<T extends KubeObject> {
 
   async #watch(from: string): Promise<State> {
     let resourceVersion = from;
-    const deadline = new Deadline(this.#options.signal, this.#options.silenceMs ?? silenceDefaultMs);
+    const deadline = new Deadline(
+      this.#options.signal,
+      this.#options.silenceMs ?? silenceDefaultMs,
+      `the watch of ${this.#source.name} was silent for too long`,
+    );
     try {
       for await (const event of this.#source.watch(from, deadline.signal)) {
         deadline.extend();
@@ -95,11 +112,7 @@ class Reflector<T extends KubeObject> {
           continue;
         }
         resourceVersion = event.object.metadata.resourceVersion ?? resourceVersion;
-        // Readers keep the map that they were given; the next one is another.
-        this.#all = new Map(this.#all);
-        if (event.kind === 'Deleted') this.#all.delete(keyOf(event.object));
-        else this.#all.set(keyOf(event.object), event.object);
-        this.#options.onChange(this.#all);
+        this.#take(event.kind, event.object);
       }
       // Watches end by themselves every few minutes; one that ended without a word may be refused next time, too.
       if (resourceVersion === from)
@@ -117,6 +130,17 @@ class Reflector<T extends KubeObject> {
     }
   }
 
+  #take(kind: 'Applied' | 'Deleted', object: T): void {
+    const key = keyOf(object);
+    const before = this.#all.get(key);
+    if (kind === 'Deleted') this.#all.delete(key);
+    else this.#all.set(key, object);
+    this.#options.onChange(
+      this.#all,
+      kind === 'Deleted' ? { kind, before } : { kind, before, after: object },
+    );
+  }
+
   #failed(error: unknown, next: State): State {
     if (!this.#options.signal.aborted) this.#options.onError(error);
     return { kind: 'Waiting', delayMs: this.#backOff.next(), next };
@@ -126,62 +150,6 @@ class Reflector<T extends KubeObject> {
     this.#backOff.reset();
     this.#options.onContact?.();
   }
-}
-
-/** A signal that aborts with its parent, or when nobody has extended it for `ms`. */
-class Deadline {
-  readonly #controller = new AbortController();
-  readonly #parent: AbortSignal;
-  readonly #ms: number;
-  #timer: NodeJS.Timeout;
-
-  constructor(parent: AbortSignal, ms: number) {
-    this.#parent = parent;
-    this.#ms = ms;
-    this.#timer = this.#start();
-    parent.addEventListener('abort', this.#onParent);
-    if (parent.aborted) this.#onParent();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  extend(): void {
-    clearTimeout(this.#timer);
-    this.#timer = this.#start();
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#parent.removeEventListener('abort', this.#onParent);
-    this.#controller.abort();
-  }
-
-  readonly #onParent = (): void => this.#controller.abort(this.#parent.reason);
-
-  #start(): NodeJS.Timeout {
-    return setTimeout(
-      () => this.#controller.abort(new Error(`the API server was silent for ${this.#ms} ms`)),
-      this.#ms,
-    );
-  }
-}
-
-function delay(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-      return;
-    }
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end);
-  });
 }
 
 function keyOf(object: KubeObject): string {

@@ -7,6 +7,8 @@
 // Buckets split by one more bit of the hash whenever they outgrow bucketBytes. A bucket's place therefore depends on
 // its own content alone: one endpoint that changes rewrites one small chunk, never its neighbours.
 import { canonicalJson, digestOf } from './canonical-json.ts';
+import { chunkName } from './head.ts';
+import type { StoredKind } from './head.ts';
 import { bucketBytes, chunkBytes } from './limits.ts';
 import { hostKey, schemaNumber } from './route-model.ts';
 import type { RouteModel, Settings, Upstream, VirtualHost } from './route-model.ts';
@@ -14,13 +16,15 @@ import { chunkValidators, validationMessage } from './route-model-schema.ts';
 
 export type ChunkKind = 'settings' | 'hosts' | 'upstreams';
 
-export interface Chunk {
-  readonly kind: ChunkKind;
+export interface StoredChunk<Kind extends StoredKind = StoredKind> {
+  readonly kind: Kind;
   /** SHA-256 of `text`. */
   readonly digest: string;
-  /** Canonical JSON: Settings, VirtualHost[] or Upstream[]. */
+  /** Canonical JSON: Settings, VirtualHost[], Upstream[] or LedgerEntry[]. */
   readonly text: string;
 }
+
+export type Chunk = StoredChunk<ChunkKind>;
 
 export interface Bundle {
   readonly schema: number;
@@ -29,23 +33,18 @@ export interface Bundle {
   readonly chunks: readonly Chunk[];
 }
 
-export type Refusal = 'UnknownSchema' | 'DigestMismatch' | 'TooLarge' | 'Malformed';
+export type Refusal = 'UnknownSchema' | 'DigestMismatch' | 'TooLarge' | 'Malformed' | 'ChunkMissing';
 
 export type Decoded =
   | { readonly kind: 'Decoded'; readonly model: RouteModel }
   | { readonly kind: 'Refused'; readonly refusal: Refusal; readonly message: string };
 
-/** The name of the object that holds a chunk. */
-export function chunkName(chunk: Pick<Chunk, 'kind' | 'digest'>): string {
-  return `flint-${chunk.kind}-${chunk.digest}`;
-}
-
 /** Throws only if a host or upstream breaks the limits of limits.ts, which translation keeps. */
 export function encode(model: RouteModel): Bundle {
   const chunks = [
     chunkOf('settings', canonicalJson(model.settings)),
-    ...encodeBuckets('hosts', model.hosts, (host) => hostKey(host.pattern)),
-    ...encodeBuckets('upstreams', model.upstreams, (upstream) => upstream.id),
+    ...bucketChunks('hosts', model.hosts, (host) => hostKey(host.pattern)),
+    ...bucketChunks('upstreams', model.upstreams, (upstream) => upstream.id),
   ];
   return { schema: model.schema, digest: bundleDigest(model.schema, chunks), chunks };
 }
@@ -58,24 +57,19 @@ export function decode(bundle: Bundle): Decoded {
   const hosts: VirtualHost[] = [];
   const upstreams: Upstream[] = [];
   for (const chunk of bundle.chunks) {
-    const place = `chunk ${chunk.kind} ${chunk.digest.slice(0, 12)}`;
-    if (Buffer.byteLength(chunk.text) > chunkBytes) return refused('TooLarge', `${place} is too large`);
-    if (digestOf(chunk.text) !== chunk.digest) return refused('DigestMismatch', `${place} has other content`);
-    const content = parseJson(chunk.text);
-    const validate = chunkValidators.get(chunk.kind);
-    if (validate === undefined) return refused('Malformed', `${place} is of an unknown kind`);
-    if (!validate(content)) return refused('Malformed', `${place}: ${validationMessage(validate)}`);
+    const decoded = decodeChunk(chunk);
+    if (decoded.kind === 'Refused') return decoded;
     // ajv has proved the shape, kind by kind.
     switch (chunk.kind) {
       case 'settings':
         if (settings !== undefined) return refused('Malformed', 'there are two settings chunks');
-        settings = content as Settings;
+        settings = decoded.content as Settings;
         break;
       case 'hosts':
-        for (const host of content as readonly VirtualHost[]) hosts.push(host);
+        for (const host of decoded.content as readonly VirtualHost[]) hosts.push(host);
         break;
       case 'upstreams':
-        for (const upstream of content as readonly Upstream[]) upstreams.push(upstream);
+        for (const upstream of decoded.content as readonly Upstream[]) upstreams.push(upstream);
         break;
     }
   }
@@ -89,6 +83,31 @@ export function decode(bundle: Bundle): Decoded {
   return fault === undefined ? { kind: 'Decoded', model } : refused('Malformed', fault);
 }
 
+type DecodedChunk =
+  | { readonly kind: 'Content'; readonly content: unknown }
+  | Extract<Decoded, { readonly kind: 'Refused' }>;
+
+/**
+ * Contents that were proved right, by chunk object: a revision changes few chunks, and hashing, parsing and validating
+ * the others again would cost a reader the size of the model for every endpoint that moves.
+ */
+const proved = new WeakMap<Chunk, DecodedChunk>();
+
+function decodeChunk(chunk: Chunk): DecodedChunk {
+  const known = proved.get(chunk);
+  if (known !== undefined) return known;
+  const place = `chunk ${chunk.kind} ${chunk.digest.slice(0, 12)}`;
+  if (Buffer.byteLength(chunk.text) > chunkBytes) return refused('TooLarge', `${place} is too large`);
+  if (digestOf(chunk.text) !== chunk.digest) return refused('DigestMismatch', `${place} has other content`);
+  const content = parseJson(chunk.text);
+  const validate = chunkValidators.get(chunk.kind);
+  if (validate === undefined) return refused('Malformed', `${place} is of an unknown kind`);
+  if (!validate(content)) return refused('Malformed', `${place}: ${validationMessage(validate)}`);
+  const decoded: DecodedChunk = { kind: 'Content', content };
+  proved.set(chunk, decoded);
+  return decoded;
+}
+
 /** By UTF-16 code unit, the order of every sorted list in a model. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
@@ -100,7 +119,12 @@ interface Entry {
   readonly text: string;
 }
 
-function encodeBuckets<T>(kind: ChunkKind, values: readonly T[], keyOf: (value: T) => string): Chunk[] {
+/** Values in buckets by the hash of their key, as chunks: a bucket's place depends on its own content alone. */
+export function bucketChunks<Kind extends StoredKind, T>(
+  kind: Kind,
+  values: readonly T[],
+  keyOf: (value: T) => string,
+): StoredChunk<Kind>[] {
   const entries = values.map((value) => {
     const key = keyOf(value);
     return { key, hash: bits(digestOf(key)), text: canonicalJson(value) };
@@ -132,7 +156,7 @@ function bits(hex: string): string {
   return Number.parseInt(hex.slice(0, 8), 16).toString(2).padStart(32, '0');
 }
 
-function chunkOf(kind: ChunkKind, text: string): Chunk {
+function chunkOf<Kind extends StoredKind>(kind: Kind, text: string): StoredChunk<Kind> {
   const bytes = Buffer.byteLength(text);
   if (bytes > chunkBytes) throw new RangeError(`a ${kind} chunk of ${bytes} bytes exceeds ${chunkBytes}`);
   return { kind, digest: digestOf(text), text };
@@ -165,6 +189,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-function refused(refusal: Refusal, message: string): Decoded {
+function refused(refusal: Refusal, message: string): Extract<Decoded, { readonly kind: 'Refused' }> {
   return { kind: 'Refused', refusal, message };
 }

@@ -17,10 +17,13 @@ const mayImport: Readonly<Record<string, readonly string[] | typeof everything>>
   h1: ['http'],
   route: ['model'],
   translate: ['api', 'model'],
+  cluster: ['kube'],
+  // Its logs and counters are handed to it.
+  operator: ['api', 'kube', 'cluster', 'translate', 'model'],
   upstream: ['http', 'h1', 'model', 'transport'],
   proxy: ['http', 'h1', 'route', 'upstream', 'transport', 'model'],
   // The composition of a data plane: it hands logs, counters and a transport to the folders that may not know them.
-  dataplane: ['model', 'route', 'proxy', 'upstream', 'h1', 'http', 'telemetry', 'transport'],
+  dataplane: ['kube', 'model', 'route', 'proxy', 'upstream', 'h1', 'http', 'telemetry', 'transport'],
   local: ['api', 'translate', 'model', 'dataplane'],
   cli: everything,
 };
@@ -31,6 +34,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   '@marcbachmann/cel-js': ['api'],
   re2js: ['api', 'route', 'translate'],
   yaml: ['local'],
+  '@kubernetes/client-node': ['cluster'],
   commander: ['cli'],
   pino: ['telemetry'],
   'prom-client': ['telemetry'],

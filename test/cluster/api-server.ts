@@ -1,6 +1,7 @@
 // A real kube-apiserver with its etcd, for one test file: started on free ports, killed at the end.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
@@ -33,20 +34,25 @@ export class ApiServer {
   readonly #folder: string;
   readonly #assets: string;
   readonly #token: string;
-  readonly #processes: readonly ChildProcess[];
+  readonly #startKube: () => ChildProcess;
+  readonly #etcd: ChildProcess;
+  #kube: ChildProcess;
 
   private constructor(
     url: string,
     folder: string,
     assets: string,
     token: string,
-    processes: readonly ChildProcess[],
+    etcd: ChildProcess,
+    startKube: () => ChildProcess,
   ) {
     this.url = url;
     this.#folder = folder;
     this.#assets = assets;
     this.#token = token;
-    this.#processes = processes;
+    this.#etcd = etcd;
+    this.#startKube = startKube;
+    this.#kube = startKube();
   }
 
   /** Resolves when the API server is ready. */
@@ -64,15 +70,16 @@ export class ApiServer {
         Object.entries(args).map(([flag, value]) => `--${flag}=${value}`),
         { stdio: 'ignore' },
       );
+    const privateNetwork = process.env['FLINT_PRIVATE_NETWORK'];
     const etcdUrl = `http://127.0.0.1:${client}`;
-    const processes = [
-      start('etcd', {
-        'data-dir': join(folder, 'etcd'),
-        'listen-client-urls': etcdUrl,
-        'advertise-client-urls': etcdUrl,
-        'listen-peer-urls': `http://127.0.0.1:${peer}`,
-        'unsafe-no-fsync': 'true',
-      }),
+    const etcd = start('etcd', {
+      'data-dir': join(folder, 'etcd'),
+      'listen-client-urls': etcdUrl,
+      'advertise-client-urls': etcdUrl,
+      'listen-peer-urls': `http://127.0.0.1:${peer}`,
+      'unsafe-no-fsync': 'true',
+    });
+    const startKube = (): ChildProcess =>
       start('kube-apiserver', {
         'etcd-servers': etcdUrl,
         'bind-address': '127.0.0.1',
@@ -85,37 +92,91 @@ export class ApiServer {
         'token-auth-file': join(folder, 'tokens.csv'),
         'service-cluster-ip-range': '10.96.0.0/16',
         'disable-admission-plugins': 'ServiceAccount',
-      }),
-    ];
-    const server = new ApiServer(`https://127.0.0.1:${secure}`, folder, assets, token, processes);
-    await server.#untilReady();
+        // A private network has no default route to find one by.
+        ...(privateNetwork === undefined ? {} : { 'advertise-address': `${privateNetwork}.0.1` }),
+      });
+    const server = new ApiServer(`https://127.0.0.1:${secure}`, folder, assets, token, etcd, startKube);
+    try {
+      await server.#untilReady();
+    } catch (error) {
+      server.stop();
+      throw error;
+    }
     return server;
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  /** The API server dies and another one starts in its place; etcd keeps what there is. */
+  async restart(): Promise<void> {
+    await this.kill();
+    this.#kube = this.#startKube();
+    await this.#untilReady();
+  }
+
+  async kill(): Promise<void> {
+    const exited = once(this.#kube, 'exit');
+    this.#kube.kill('SIGKILL');
+    await exited;
+  }
+
+  /** It accepts connections and answers none, until it is woken. */
+  freeze(): void {
+    this.#kube.kill('SIGSTOP');
+  }
+
+  wake(): void {
+    this.#kube.kill('SIGCONT');
+  }
+
+  /** A token of a service account, as the kubelet would mount it. */
+  async tokenOf(namespace: string, serviceAccount: string): Promise<string> {
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`;
+    const { status, body } = await this.call('POST', path, {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      spec: { expirationSeconds: 7200 },
+    });
+    const { token } = (body['status'] ?? {}) as { readonly token?: string };
+    if (token === undefined) throw new Error(`no token: ${status} ${JSON.stringify(body)}`);
+    return token;
   }
 
   /** SIGKILL: on SIGTERM the API server would wait half a minute for its watches. */
   stop(): void {
-    for (const child of this.#processes) child.kill('SIGKILL');
+    for (const child of [this.#kube, this.#etcd]) child.kill('SIGKILL');
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Runs kubectl as an administrator; throws with its words when it fails. */
-  kubectl(...args: readonly string[]): string {
-    return execFileSync(
-      join(this.#assets, 'kubectl'),
-      ['--server', this.url, '--certificate-authority', this.#ca, '--token', this.#token, ...args],
-      { encoding: 'utf8', env: { HOME: this.#folder } },
-    );
+  /** Runs kubectl as an administrator, with `input` on its standard input; rejects with its words when it fails. */
+  async kubectl(args: readonly string[], input = ''): Promise<string> {
+    const access = ['--server', this.url, '--certificate-authority', this.caFile, '--token', this.#token];
+    const child = spawn(join(this.#assets, 'kubectl'), [...access, ...args], { env: { HOME: this.#folder } });
+    let [output, errors] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+    child.stdin.end(input);
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${errors}`);
+    return output;
   }
 
-  /** One call of the API as an administrator. */
-  call(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
+  /** One call of the API, as an administrator unless `token` is another's. */
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    { token = this.#token, contentType = 'application/json' } = {},
+  ): Promise<ApiAnswer> {
     return new Promise((resolve, reject) => {
       const outgoing = request(
         new URL(path, this.url),
         {
           method,
-          ca: readFileSync(this.#ca),
-          headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
+          ca: readFileSync(this.caFile),
+          headers: { authorization: `Bearer ${token}`, 'content-type': contentType },
         },
         (response) => {
           let text = '';
@@ -134,13 +195,13 @@ export class ApiServer {
   }
 
   /** What the API server signed itself with. */
-  get #ca(): string {
+  get caFile(): string {
     return join(this.#folder, 'certs', 'apiserver.crt');
   }
 
   async #untilReady(): Promise<void> {
     for (let attempt = 0; attempt < 600; attempt++) {
-      for (const child of this.#processes)
+      for (const child of [this.#kube, this.#etcd])
         if (child.exitCode !== null) throw new Error(`${child.spawnfile} exited with ${child.exitCode}`);
       try {
         const { status } = await this.call('GET', '/readyz');

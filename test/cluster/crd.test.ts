@@ -24,8 +24,13 @@ describe('the CRD on a real API server', { skip }, () => {
   before(async () => {
     server = await ApiServer.start('folder' in assets ? assets.folder : '');
     // Client-side apply, which keeps a copy of the whole in an annotation: the CRD must be small enough for it.
-    server.kubectl('apply', '-f', crdPath.pathname);
-    server.kubectl('wait', '--for=condition=Established', 'crd/ingressroutes.flint.dev', '--timeout=30s');
+    await server.kubectl(['apply', '-f', crdPath.pathname]);
+    await server.kubectl([
+      'wait',
+      '--for=condition=Established',
+      'crd/ingressroutes.flint.dev',
+      '--timeout=30s',
+    ]);
   });
 
   after(() => server.stop());

@@ -29,7 +29,12 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 }
 
 /** Answers every request with a JSON account of it, after `delayMs`. */
-export async function echoBackend(context: TestContext, name: string, delayMs = 0): Promise<Backend> {
+export async function echoBackend(
+  context: TestContext,
+  name: string,
+  delayMs = 0,
+  host = '127.0.0.1',
+): Promise<Backend> {
   const requests: Echo[] = [];
   const listener: RequestListener = (request, response) => {
     // A body that breaks off belongs to a request that the test gave up on purpose.
@@ -58,7 +63,7 @@ export async function echoBackend(context: TestContext, name: string, delayMs = 
   const server = createHttpServer({ keepAliveTimeout: 60_000 }, listener);
   let connections = 0;
   server.on('connection', () => connections++);
-  const port = await listen(context, server);
+  const port = await listen(context, server, host);
   return {
     port,
     requests,
@@ -116,8 +121,8 @@ export async function closedPort(context: TestContext): Promise<number> {
   return port;
 }
 
-async function listen(context: TestContext, server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
+async function listen(context: TestContext, server: Server, host = '127.0.0.1'): Promise<number> {
+  server.listen(0, host);
   await once(server, 'listening');
   context.after(() => {
     server.close();

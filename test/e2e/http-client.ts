@@ -9,6 +9,9 @@ export interface Answer {
   readonly body: string;
 }
 
+/** Where to connect: a port of loopback, or of another address. */
+export type Target = number | { readonly host: string; readonly port: number };
+
 /** One connection. Answers are read one after the other, by Content-Length, chunks, or until close. */
 export class HttpClient {
   readonly socket: Socket;
@@ -37,8 +40,9 @@ export class HttpClient {
     });
   }
 
-  static async open(port: number): Promise<HttpClient> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+  static async open(target: Target): Promise<HttpClient> {
+    const address = typeof target === 'number' ? { host: '127.0.0.1', port: target } : target;
+    const socket = connect({ ...address, noDelay: true, allowHalfOpen: true });
     await once(socket, 'connect');
     return new HttpClient(socket);
   }
@@ -140,12 +144,12 @@ export class HttpClient {
 
 /** One request on a connection of its own. */
 export async function request(
-  port: number,
+  target: Target,
   host: string,
   path: string,
   { method = 'GET', headers = '', body = '' } = {},
 ): Promise<Answer> {
-  const client = await HttpClient.open(port);
+  const client = await HttpClient.open(target);
   const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`;
   client.send(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n${headers}${length}\r\n${body}`);
   try {

@@ -1,5 +1,6 @@
 // Load from keep-alive connections that counts everything that a user would call an error.
 import { HttpClient } from './http-client.ts';
+import type { Target } from './http-client.ts';
 
 export interface LoadResult {
   readonly requests: number;
@@ -12,7 +13,7 @@ export interface LoadResult {
 }
 
 export interface LoadOptions {
-  readonly port: number;
+  readonly port: Target;
   readonly host: string;
   readonly path?: string;
   readonly connections: number;

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { chunkName, decode, encode } from '#model/bundle.ts';
+import { decode, encode } from '#model/bundle.ts';
+import { chunkName } from '#model/head.ts';
 import type { Bundle } from '#model/bundle.ts';
 import { canonicalJson, digestOf } from '#model/canonical-json.ts';
 import { bucketBytes, chunkBytes, configMapBytes, hostBytes, upstreamEndpoints } from '#model/limits.ts';

@@ -1,6 +1,6 @@
 // Bundles whose digests are right whatever their chunks say: what a faulty writer with a sound digest would publish.
 import type { Bundle, Chunk } from '#model/bundle.ts';
-import { chunkName } from '#model/bundle.ts';
+import { chunkName } from '#model/head.ts';
 import { canonicalJson, digestOf } from '#model/canonical-json.ts';
 
 /** The bundle of these chunks, by the rule that the head follows. */

@@ -1,6 +1,7 @@
-// The metrics of a data plane, in prom-client's registry, read from a snapshot at every scrape.
-import { Registry, collectDefaultMetrics } from 'prom-client';
-import type { Metric } from 'prom-client';
+// The metrics of a data plane, read from a snapshot at every scrape.
+import type { Registry } from 'prom-client';
+import { counter, createRegistry, gauge } from './metric-definition.ts';
+import type { MetricDefinition, Value } from './metric-definition.ts';
 
 export interface RouteCounts {
   /** `namespace/name`, or `other` for requests without a route of their own. */
@@ -12,7 +13,9 @@ export interface RouteCounts {
   readonly durationCounts: readonly number[];
 }
 
-export interface MetricsSnapshot {
+export interface DataPlaneSnapshot {
+  /** The upper bounds, in seconds, that durations were counted by. */
+  readonly durationBuckets: readonly number[];
   readonly connections: number;
   readonly activeRequests: number;
   readonly faults: readonly (readonly [code: string, count: number])[];
@@ -21,26 +24,14 @@ export interface MetricsSnapshot {
   readonly hosts: number;
   readonly upstreams: number;
   readonly refusedBundles: readonly (readonly [refusal: string, count: number])[];
+  /** Undefined when bundles do not come from a cluster. */
+  readonly contactAgeSeconds: number | undefined;
   readonly workers: number;
   readonly workerRestarts: number;
 }
 
-interface Value {
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-  readonly metricName?: string;
-}
-
-interface Definition {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly help: string;
-  readonly labels: readonly string[];
-  values(snapshot: MetricsSnapshot, buckets: readonly number[]): readonly Value[];
-}
-
-/** Every metric of our own: docs/reference/metrics.md lists the same, and a test holds the two together. */
-export const metricDefinitions: readonly Definition[] = [
+/** docs/reference/metrics.md lists the same, and a check holds the two together. */
+export const dataPlaneMetrics: readonly MetricDefinition<DataPlaneSnapshot>[] = [
   {
     name: 'flint_requests_total',
     type: 'counter',
@@ -56,7 +47,8 @@ export const metricDefinitions: readonly Definition[] = [
     type: 'histogram',
     help: 'Time from the head of a request to the end of its response, by route.',
     labels: ['route', 'le'],
-    values: ({ routes }, buckets) => routes.flatMap((counts) => histogramValues(counts, buckets)),
+    values: ({ routes, durationBuckets }) =>
+      routes.flatMap((counts) => histogramValues(counts, durationBuckets)),
   },
   {
     name: 'flint_faults_total',
@@ -82,25 +74,21 @@ export const metricDefinitions: readonly Definition[] = [
     values: ({ refusedBundles }) =>
       refusedBundles.map(([refusal, value]) => ({ labels: { refusal }, value })),
   },
-  gauge('flint_workers', 'Worker threads that are running.', (snapshot) => snapshot.workers),
   {
-    name: 'flint_worker_restarts_total',
-    type: 'counter',
-    help: 'Worker threads that died and were replaced.',
-    labels: [],
-    values: ({ workerRestarts }) => [{ labels: {}, value: workerRestarts }],
-  },
-];
-
-function gauge(name: string, help: string, value: (snapshot: MetricsSnapshot) => number): Definition {
-  return {
-    name,
+    name: 'flint_cluster_contact_age_seconds',
     type: 'gauge',
-    help,
+    help: 'Time since the API server last said anything: how old the route table may be. Absent without a cluster.',
     labels: [],
-    values: (snapshot) => [{ labels: {}, value: value(snapshot) }],
-  };
-}
+    values: ({ contactAgeSeconds }) =>
+      contactAgeSeconds === undefined ? [] : [{ labels: {}, value: contactAgeSeconds }],
+  },
+  gauge('flint_workers', 'Worker threads that are running.', (snapshot) => snapshot.workers),
+  counter(
+    'flint_worker_restarts_total',
+    'Worker threads that died and were replaced.',
+    (snapshot) => snapshot.workerRestarts,
+  ),
+];
 
 function histogramValues(counts: RouteCounts, buckets: readonly number[]): readonly Value[] {
   const { route } = counts;
@@ -119,26 +107,6 @@ function histogramValues(counts: RouteCounts, buckets: readonly number[]): reado
   return values;
 }
 
-/** `buckets`: the upper bounds in seconds that durationCounts were counted by. */
-export function createMetrics(snapshot: () => MetricsSnapshot, buckets: readonly number[]): Registry {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  for (const definition of metricDefinitions) {
-    const metric = {
-      name: definition.name,
-      help: definition.help,
-      type: definition.type,
-      aggregator: 'sum',
-      get: () => ({
-        name: definition.name,
-        help: definition.help,
-        type: definition.type,
-        aggregator: 'sum',
-        values: definition.values(snapshot(), buckets),
-      }),
-    };
-    // prom-client reads a metric through get() alone; its own classes cannot be set to values counted elsewhere.
-    registry.registerMetric(metric as unknown as Metric);
-  }
-  return registry;
+export function createDataPlaneMetrics(snapshot: () => DataPlaneSnapshot): Registry {
+  return createRegistry(dataPlaneMetrics, snapshot);
 }

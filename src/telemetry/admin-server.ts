@@ -1,16 +1,19 @@
-// The admin port: health for the kubelet, metrics for Prometheus, the revision for whoever waits for proof.
+// The admin port of a process: health for the kubelet, metrics for Prometheus, and pages of its own.
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-export interface AdminSource {
-  isReady(): boolean;
-  revision(): { readonly sequence: number };
-  /** Resolves when a revision after `after` is served, or after `waitMs`. */
-  waitForRevision(after: number, waitMs: number): Promise<void>;
-  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+export interface AdminAnswer {
+  readonly contentType: string;
+  readonly text: string;
 }
 
-const longestWaitMs = 60_000;
+export interface AdminSource {
+  isReady(): boolean;
+  metrics(): Promise<AdminAnswer>;
+  /** Further pages, by path. */
+  readonly pages?: Readonly<Record<string, (query: URLSearchParams) => Promise<AdminAnswer>>>;
+}
+
 const plain = 'text/plain; charset=utf-8';
 
 export class AdminServer {
@@ -66,16 +69,18 @@ export class AdminServer {
         answer(200, contentType, text);
         return;
       }
-      case '/revision': {
-        // ?after=SEQUENCE&waitMs=N: answers when a newer revision is served by every worker, or when the time is up.
-        const after = url.searchParams.get('after');
-        const waitMs = Math.min(Number(url.searchParams.get('waitMs') ?? 0) || 0, longestWaitMs);
-        if (after !== null && waitMs > 0) await this.#source.waitForRevision(Number(after) || 0, waitMs);
-        answer(200, 'application/json', `${JSON.stringify(this.#source.revision())}\n`);
-        return;
+      default: {
+        const { pages = {} } = this.#source;
+        const page = Object.hasOwn(pages, url.pathname) ? pages[url.pathname] : undefined;
+        if (page === undefined) {
+          answer(404, plain, `here are ${[...paths, ...Object.keys(pages)].join(', ')}\n`);
+          return;
+        }
+        const { contentType, text } = await page(url.searchParams);
+        answer(200, contentType, text);
       }
-      default:
-        answer(404, plain, 'here are /livez, /readyz, /metrics and /revision\n');
     }
   }
 }
+
+const paths = ['/livez', '/readyz', '/metrics'];

@@ -1,0 +1,113 @@
+// `flint operator`: the control plane of a cluster. Every replica stands for election; the leader does the work.
+import { hostname } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import { Election } from '#cluster/election.ts';
+import { KubeConfigTransport, loadKubeConfig } from '#cluster/kube-config-transport.ts';
+import { ClusterObjects } from '#cluster/objects.ts';
+import { ApiClient, ApiError } from '#kube/api-client.ts';
+import type { LoadBalancing } from '#model/route-model.ts';
+import { askRevision } from '#operator/ask-revision.ts';
+import { Operator } from '#operator/operator.ts';
+import { LostLeadership } from '#operator/publisher.ts';
+import { AdminServer } from '#telemetry/admin-server.ts';
+import { createLogger } from '#telemetry/log.ts';
+import { createOperatorMetrics } from '#telemetry/operator-metrics.ts';
+import { defaultTranslateSettings } from '#translate/defaults.ts';
+import type { HostPort } from './program.ts';
+import { waitForStop } from './stop-signal.ts';
+import { exitCode } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface OperatorCommandOptions {
+  readonly kubeconfig?: string;
+  readonly watchNamespace: readonly string[];
+  readonly routesNamespace: string;
+  readonly systemNamespace: string;
+  readonly proxySelector: string;
+  readonly admin: HostPort;
+  readonly leaseDuration: number;
+  readonly chunkRetention: number;
+  readonly loadBalancing: LoadBalancing;
+  readonly logLevel: string;
+}
+
+const leaseName = 'flint-operator';
+
+export async function operator(options: OperatorCommandOptions, terminal: Terminal): Promise<number> {
+  const logger = createLogger(options.logLevel);
+  const client = new ApiClient(new KubeConfigTransport(loadKubeConfig(options.kubeconfig)));
+  const identity = `${hostname()}_${randomUUID()}`;
+  const ending = new AbortController();
+  let leader: Operator | undefined = undefined as Operator | undefined;
+  let electionFailures = 0;
+
+  const election = new Election({
+    objects: new ClusterObjects(client),
+    namespace: options.systemNamespace,
+    name: leaseName,
+    identity,
+    leaseMs: options.leaseDuration,
+    // As client-go has it: a holder gives up well before a follower may begin, and tries several times before that.
+    renewDeadlineMs: (options.leaseDuration * 2) / 3,
+    retryMs: options.leaseDuration / 7.5,
+    lead: async (leadership) => {
+      leader = new Operator(
+        {
+          client,
+          identity,
+          watchNamespaces: options.watchNamespace,
+          routesNamespace: options.routesNamespace,
+          systemNamespace: options.systemNamespace,
+          proxySelector: options.proxySelector,
+          chunkRetentionMs: options.chunkRetention,
+          translate: { ...defaultTranslateSettings, loadBalancing: options.loadBalancing },
+          ask: askRevision,
+          log: logger,
+        },
+        leadership,
+      );
+      try {
+        await leader.run();
+      } finally {
+        leader = undefined;
+        logger.info('no longer leading');
+      }
+    },
+    onError: (error) => {
+      electionFailures++;
+      if (error instanceof LostLeadership || error instanceof ApiError)
+        logger.warn({ error: error.message }, 'the lease');
+      else logger.warn({ err: error }, 'the lease');
+    },
+    signal: ending.signal,
+  });
+
+  const registry = createOperatorMetrics(() => {
+    const none = { sequence: 0, publishWrites: 0, statusWrites: 0, repairs: 0, members: 0, cycleSeconds: 0 };
+    const { failures, ...snapshot } = leader?.snapshot ?? {
+      ...none,
+      failures: 0,
+      contactAgeSeconds: 0,
+      routes: new Map<string, number>(),
+    };
+    return { ...snapshot, failures: failures + electionFailures, isLeading: election.isLeading };
+  });
+  const admin = new AdminServer({
+    // A follower is as ready as a leader: it waits for its turn.
+    isReady: () => true,
+    metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  });
+  const port = await admin.listen(options.admin.host, options.admin.port);
+  logger.info({ admin: port, identity }, 'standing for election');
+
+  const stop = waitForStop(terminal);
+  const standing = election.run();
+  const { signal } = await stop;
+  logger.info({ signal }, 'stopping: giving up the lease');
+  ending.abort();
+  await standing;
+  admin.close();
+  client.close();
+  logger.info('stopped');
+  return exitCode.ok;
+}

@@ -1,0 +1,69 @@
+// `flint proxy`: the data plane of a cluster. It follows the head and serves what the head names.
+import { availableParallelism } from 'node:os';
+import { BundleFollower } from '#dataplane/bundle-follower.ts';
+import { DataPlane } from '#dataplane/data-plane.ts';
+import { ApiClient } from '#kube/api-client.ts';
+import { podTransport } from '#kube/pod-transport.ts';
+import { accessLogDestination } from '#telemetry/access-log.ts';
+import { createLogger } from '#telemetry/log.ts';
+import type { HostPort } from './program.ts';
+import { waitForStop } from './stop-signal.ts';
+import { exitCode } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface ProxyOptions {
+  readonly http: HostPort;
+  readonly admin: HostPort;
+  readonly workers?: number;
+  readonly routesNamespace: string;
+  readonly serviceAccount: string;
+  readonly accessLog: 'json' | 'off';
+  readonly logLevel: string;
+  readonly drainDelay: number;
+  readonly grace: number;
+}
+
+export async function proxy(options: ProxyOptions, terminal: Terminal): Promise<number> {
+  const logger = createLogger(options.logLevel);
+  const accessLog = options.accessLog === 'json' ? accessLogDestination() : undefined;
+  const client = new ApiClient(podTransport(process.env, options.serviceAccount));
+  const dataPlane = new DataPlane({
+    http: options.http,
+    admin: options.admin,
+    workers: options.workers ?? availableParallelism(),
+    logger,
+    writeAccessLog: accessLog === undefined ? undefined : (lines) => accessLog.write(lines),
+    contactAgeSeconds: () => follower.contactAgeSeconds,
+  });
+  const ending = new AbortController();
+  const follower = new BundleFollower({
+    client,
+    namespace: options.routesNamespace,
+    target: dataPlane,
+    logger,
+    signal: ending.signal,
+  });
+  const stop = waitForStop(terminal);
+
+  const admin = await dataPlane.startAdmin();
+  logger.info({ admin, namespace: options.routesNamespace }, 'not ready: waiting for the first table');
+  const following = follower.run();
+  const stopped = await Promise.race([stop, following.then(() => undefined)]).catch((error: unknown) => {
+    // The first table cannot be served: the port is taken, say.
+    ending.abort();
+    dataPlane.terminate();
+    client.close();
+    throw error;
+  });
+
+  const { drainDelay: delayMs, grace: graceMs } = options;
+  logger.info({ signal: stopped?.signal, delayMs, graceMs }, 'stopping: no longer ready');
+  // Routes still change for whoever is served meanwhile.
+  await dataPlane.drain(delayMs, graceMs);
+  ending.abort();
+  await following;
+  client.close();
+  logger.info('stopped');
+  accessLog?.end();
+  return exitCode.ok;
+}

@@ -1,0 +1,144 @@
+// Which revision every data-plane pod serves, pulled from each by a long poll: proof instead of hope, and no pod needs
+// the right to write anything.
+import { BackOff } from '#kube/back-off.ts';
+import { delay } from '#kube/deadline.ts';
+import type { Revision } from '#model/revision.ts';
+import type { Candidate } from './members.ts';
+
+export interface AcknowledgementsOptions {
+  /** Resolves to the pod's revision when it is newer than `after`, or after some seconds; rejects when there is no answer. */
+  readonly ask: (candidate: Candidate, after: number, signal: AbortSignal) => Promise<Revision>;
+  /** The digest that was published as this revision, where it is known. */
+  readonly digestOf: (sequence: number) => string | undefined;
+  /** Some pod has said something new, or is silent for too long. */
+  readonly onChange: () => void;
+  readonly onSilence: (candidate: Candidate) => void;
+  readonly signal: AbortSignal;
+  readonly silenceMs?: number;
+}
+
+/** Who serves what is asked for, of those who count. */
+export interface Tally {
+  readonly total: number;
+  readonly serving: number;
+  /** `flint-proxy-7x (node-b): serves revision 11`, the first few. */
+  readonly laggards: readonly string[];
+}
+
+/** A pod that has not answered for this long does not count: it must not hold every deploy. */
+const silenceDefaultMs = 30_000;
+const namedLaggards = 3;
+
+interface Member {
+  readonly candidate: Candidate;
+  readonly ending: AbortController;
+  revision: Revision | undefined;
+  answeredMs: number;
+  isSilent: boolean;
+}
+
+export class Acknowledgements {
+  readonly #options: AcknowledgementsOptions;
+  readonly #members = new Map<string, Member>();
+
+  constructor(options: AcknowledgementsOptions) {
+    this.#options = options;
+    options.signal.addEventListener('abort', () => this.update([]));
+  }
+
+  /** Asks these from now on, and no others. */
+  update(candidates: readonly Candidate[]): void {
+    const wanted = new Map(candidates.map((candidate) => [`${candidate.uid} ${candidate.url}`, candidate]));
+    for (const [key, member] of this.#members) {
+      if (wanted.has(key)) continue;
+      member.ending.abort();
+      this.#members.delete(key);
+    }
+    for (const [key, candidate] of wanted) {
+      if (this.#members.has(key) || this.#options.signal.aborted) continue;
+      const member: Member = {
+        candidate,
+        ending: new AbortController(),
+        revision: undefined,
+        // Time to answer for the first time.
+        answeredMs: performance.now(),
+        isSilent: false,
+      };
+      this.#members.set(key, member);
+      void this.#poll(member);
+    }
+  }
+
+  /** How many of those who count serve `sequence` or a newer revision of ours. */
+  tally(sequence: number): Tally {
+    const laggards: string[] = [];
+    let total = 0;
+    let serving = 0;
+    for (const { candidate, revision, isSilent } of this.#members.values()) {
+      if (isSilent) continue;
+      total++;
+      if (revision !== undefined && revision.sequence >= sequence && !this.#isAstray(revision)) serving++;
+      else if (laggards.length < namedLaggards)
+        laggards.push(`${candidate.name} (${candidate.node}): ${stateText(revision)}`);
+    }
+    return { total, serving, laggards };
+  }
+
+  /** The highest revision that some pod serves and nobody here has published: left by a head that was lost. 0: none. */
+  beyond(published: number): number {
+    let beyond = 0;
+    for (const { revision } of this.#members.values())
+      if (revision !== undefined && (revision.sequence > published || this.#isAstray(revision)))
+        beyond = Math.max(beyond, revision.sequence);
+    return beyond;
+  }
+
+  /** To be called now and then: silence makes no noise of its own. */
+  findSilent(): void {
+    const { silenceMs = silenceDefaultMs, onSilence, onChange } = this.#options;
+    for (const member of this.#members.values()) {
+      if (member.isSilent || performance.now() - member.answeredMs < silenceMs) continue;
+      member.isSilent = true;
+      onSilence(member.candidate);
+      onChange();
+    }
+  }
+
+  get count(): number {
+    return [...this.#members.values()].filter(({ isSilent }) => !isSilent).length;
+  }
+
+  /** A revision under a number of ours that holds something else than what we published. */
+  #isAstray({ sequence, digest }: Revision): boolean {
+    const published = this.#options.digestOf(sequence);
+    return published !== undefined && published !== digest;
+  }
+
+  async #poll(member: Member): Promise<void> {
+    const { ask, onChange } = this.#options;
+    const { candidate, ending } = member;
+    const backOff = new BackOff();
+    while (!ending.signal.aborted) {
+      try {
+        const revision = await ask(candidate, member.revision?.sequence ?? 0, ending.signal);
+        const isNews = member.isSilent || JSON.stringify(revision) !== JSON.stringify(member.revision);
+        member.revision = revision;
+        member.answeredMs = performance.now();
+        member.isSilent = false;
+        backOff.reset();
+        if (isNews) onChange();
+      } catch {
+        // A pod that restarts, or a network that fails: what counts is how long it stays silent.
+        member.revision = undefined;
+        await delay(Math.min(backOff.next(), 2000), ending.signal);
+      }
+    }
+  }
+}
+
+function stateText(revision: Revision | undefined): string {
+  if (revision === undefined) return 'does not answer';
+  const { sequence, refused } = revision;
+  if (refused === null) return `serves revision ${sequence}`;
+  return `serves revision ${sequence} and refuses a newer one (${refused.refusal}: ${refused.message})`;
+}

@@ -1,0 +1,64 @@
+// Events: what happened to an object, for `kubectl describe`. Best effort: a lost event costs nothing but itself.
+import { readMeta } from '#api/kubernetes-object.ts';
+import type { KubernetesObject } from '#api/kubernetes-object.ts';
+import { controllerName } from '#api/ingress-class.ts';
+import type { ClusterObjects } from '#cluster/objects.ts';
+
+export interface EventRecorderOptions {
+  readonly objects: ClusterObjects;
+  readonly identity: string;
+  readonly onError: (error: unknown) => void;
+  readonly signal: AbortSignal;
+}
+
+/** The API server takes no longer note. */
+const largestNote = 1024;
+/** More than this at once are dropped: events must never be what the API server is busy with. */
+const largestBacklog = 100;
+
+export class EventRecorder {
+  readonly #options: EventRecorderOptions;
+  #underWay = 0;
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options;
+  }
+
+  record(type: 'Normal' | 'Warning', object: KubernetesObject, reason: string, note: string): void {
+    if (this.#underWay >= largestBacklog || this.#options.signal.aborted) return;
+    this.#underWay++;
+    void this.#create(type, object, reason, note).finally(() => {
+      this.#underWay--;
+    });
+  }
+
+  async #create(
+    type: 'Normal' | 'Warning',
+    object: KubernetesObject,
+    reason: string,
+    note: string,
+  ): Promise<void> {
+    const { objects, identity, onError, signal } = this.#options;
+    const { namespace, name, uid } = readMeta(object);
+    const { apiVersion, kind } = object;
+    try {
+      await objects.create(
+        { groupVersion: '/apis/events.k8s.io/v1', kind: 'Event', plural: 'events', namespace },
+        {
+          metadata: { generateName: `${name.slice(0, 200)}-` },
+          eventTime: new Date().toISOString().replace('Z', '000Z'),
+          type,
+          reason,
+          note: note.length <= largestNote ? note : `${note.slice(0, largestNote - 3)}...`,
+          action: 'Reconcile',
+          reportingController: controllerName,
+          reportingInstance: identity.slice(0, 128),
+          regarding: { apiVersion, kind, namespace, name, uid },
+        },
+        signal,
+      );
+    } catch (error) {
+      if (!signal.aborted) onError(error);
+    }
+  }
+}
