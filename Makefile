@@ -2,10 +2,10 @@
 
 NODE := hack/runtime node
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit check lint types format generate fuzz bench e2e image clean
+.PHONY: help setup run test unit check lint types format generate fuzz bench bench-cluster e2e image clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: node_modules/.package-lock.json ## install what the project needs, pinned, into node_modules
 
@@ -47,6 +47,10 @@ fuzz: setup ## fuzz the parsers; FUZZ_SECONDS=600 for longer than the default of
 
 bench: setup ## requests per CPU second beside nginx, in one run
 	$(NODE) test/bench/bench.ts
+
+bench-cluster: setup ## from apply to routed on a real API server, and the memory of it
+	@hack/kube-assets >/dev/null
+	hack/private-network $(NODE) test/bench/cluster.ts
 
 image: setup ## the container image
 	@echo "make image: there is no image yet; run Flint from a checkout with 'npm run -s flint -- run'" >&2; exit 1

@@ -81,6 +81,8 @@ export class Election {
     const ending = new AbortController();
     const stop = (): void => ending.abort();
     signal.addEventListener('abort', stop);
+    // It may have come while the lease was being asked for.
+    if (signal.aborted) stop();
     const leading = lead({ signal: ending.signal, isHeld: () => this.isLeading })
       .catch(onError)
       .finally(stop);
@@ -99,9 +101,11 @@ export class Election {
   async #try(): Promise<void> {
     const { objects, name, identity, leaseMs, renewDeadlineMs, onError } = this.#options;
     const startedMs = performance.now();
+    // A leader has to know by its deadline, not by one that begins with its last attempt.
+    const leftMs = this.#heldUntilMs - startedMs;
     const deadline = new Deadline(
       new AbortController().signal,
-      renewDeadlineMs,
+      leftMs > 0 ? leftMs : renewDeadlineMs,
       'the lease is not answered for',
     );
     try {

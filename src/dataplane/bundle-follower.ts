@@ -14,7 +14,6 @@ import type { ApiClient } from '#kube/api-client.ts';
 import { ApiSource, resourcePath } from '#kube/api-source.ts';
 import type { Resource } from '#kube/api-source.ts';
 import { BackOff } from '#kube/back-off.ts';
-import { delay } from '#kube/deadline.ts';
 import { reflect } from '#kube/reflect.ts';
 import type { KubeObject } from '#kube/source.ts';
 import type { Logger } from '#telemetry/log.ts';
@@ -39,7 +38,10 @@ const parallelFetches = 16;
 export class BundleFollower {
   readonly #options: BundleFollowerOptions;
   readonly #resource: Resource;
+  /** Of the head that was taken last, by name. */
   #chunks: ReadonlyMap<string, Chunk> = new Map();
+  /** Of the head that is being taken. */
+  readonly #fetched = new Map<string, Chunk>();
   #text: string | undefined = undefined;
   #wake: () => void = () => {};
   #contactMs = performance.now();
@@ -96,18 +98,26 @@ export class BundleFollower {
     let done: string | undefined = undefined;
     while (!signal.aborted) {
       const text = this.#text;
-      if (text === undefined || text === done) await this.#nextHead(signal);
+      if (text === undefined || text === done) await this.#nextHead(signal, Infinity);
       else if (await this.#take(text)) {
         done = text;
         backOff.reset();
-      } else await Promise.race([this.#nextHead(signal), delay(backOff.next(), signal)]);
+      } else if (this.#text === text) await this.#nextHead(signal, backOff.next());
     }
   }
 
-  #nextHead(signal: AbortSignal): Promise<void> {
+  /** Resolves with the next head, or after `waitMs`. */
+  #nextHead(signal: AbortSignal, waitMs: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake = resolve;
-      signal.addEventListener('abort', () => resolve(), { once: true });
+      const timer = Number.isFinite(waitMs) ? setTimeout(() => this.#wake(), waitMs) : undefined;
+      const wake = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#wake = wake;
+      signal.addEventListener('abort', wake);
+      if (signal.aborted) wake();
     });
   }
 
@@ -122,11 +132,15 @@ export class BundleFollower {
     }
     const { head } = decoded;
     const chunks = await this.#fetchMissing(head);
-    if (chunks === undefined || this.#text !== text) return false;
+    if (chunks === undefined) return false;
+    // Also when there is a newer head by now: under a stream of changes there always is, and this one is whole.
     const { schema, digest, sequence } = head;
     const applied = await target.apply({ schema, digest, chunks: [...chunks.values()] }, sequence);
-    // A refused chunk is not kept: it may be repaired under the same name.
-    if (applied.kind === 'Refused') return false;
+    if (applied.kind === 'Refused') {
+      // Some chunk is not what its name says, and may be repaired under the same name.
+      this.#fetched.clear();
+      return false;
+    }
     this.#chunks = chunks;
     return true;
   }
@@ -136,15 +150,20 @@ export class BundleFollower {
     const { logger, target } = this.#options;
     const found = new Map<string, Chunk>();
     const missing: ChunkRef[] = [];
+    const named = new Set(head.chunks.map(chunkName));
+    for (const name of this.#fetched.keys()) if (!named.has(name)) this.#fetched.delete(name);
     for (const ref of head.chunks) {
-      const known = this.#chunks.get(chunkName(ref));
+      const known = this.#chunks.get(chunkName(ref)) ?? this.#fetched.get(chunkName(ref));
       if (known === undefined) missing.push(ref);
       else found.set(chunkName(ref), known);
     }
     try {
       const fetchNext = async (): Promise<void> => {
-        for (let ref = missing.pop(); ref !== undefined; ref = missing.pop())
-          found.set(chunkName(ref), await this.#fetch(ref));
+        for (let ref = missing.pop(); ref !== undefined; ref = missing.pop()) {
+          const chunk = await this.#fetch(ref);
+          found.set(chunkName(ref), chunk);
+          this.#fetched.set(chunkName(ref), chunk);
+        }
       };
       await Promise.all(Array.from({ length: Math.min(parallelFetches, missing.length) }, fetchNext));
       return found;

@@ -99,7 +99,11 @@ export class DataPlane {
    * if the port cannot be bound. A refused bundle changes nothing.
    */
   async apply(bundle: Bundle, sequence: number): Promise<Applied> {
-    if (this.#latest !== undefined && sequence <= this.#latest.revision) return { kind: 'Unchanged' };
+    if (this.#latest !== undefined && sequence <= this.#latest.revision) {
+      // The head is again what it was before somebody broke it.
+      if (sequence === this.#latest.revision) this.#refused = null;
+      return { kind: 'Unchanged' };
+    }
     const decoded = decode(bundle);
     if (decoded.kind === 'Refused') return this.refuse(sequence, decoded.refusal, decoded.message);
     const fault = this.#compileFault(decoded.model.hosts);

@@ -108,7 +108,7 @@ class Reflector<T extends KubeObject> {
         deadline.extend();
         this.#contact();
         if (event.kind === 'Bookmark') {
-          ({ resourceVersion } = event);
+          resourceVersion = event.resourceVersion || resourceVersion;
           continue;
         }
         resourceVersion = event.object.metadata.resourceVersion ?? resourceVersion;
@@ -123,7 +123,8 @@ class Reflector<T extends KubeObject> {
         };
       return { kind: 'Watching', resourceVersion };
     } catch (error) {
-      if (error instanceof Expired) return { kind: 'Listing' };
+      if (error instanceof Expired)
+        return { kind: 'Waiting', delayMs: this.#backOff.next(), next: { kind: 'Listing' } };
       return this.#failed(error, { kind: 'Watching', resourceVersion });
     } finally {
       deadline.end();

@@ -1,6 +1,6 @@
 // YAML and JSON text -> Kubernetes objects, each with the places of its fields in the file.
 import { LineCounter, isMap, isNode, parseAllDocuments, visit } from 'yaml';
-import type { Document, Node } from 'yaml';
+import type { Document, Node, Tags } from 'yaml';
 import { isFields } from '#api/field-reader.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 
@@ -65,6 +65,8 @@ export function parseManifests(text: string, file: string): ParsedManifests {
 
 function documentsOf(text: string, lineCounter: LineCounter): readonly Document[] {
   const documents = parseAllDocuments(text, {
+    version: '1.1',
+    customTags: (tags) => tags.filter(isKnownToKubectl),
     lineCounter,
     prettyErrors: false,
     strict: true,
@@ -73,6 +75,19 @@ function documentsOf(text: string, lineCounter: LineCounter): readonly Document[
   });
   return Array.isArray(documents) ? documents : [];
 }
+
+/**
+ * kubectl reads YAML 1.1, where `yes`, `off` and `n` are booleans, but knows no times and no sets: what it would send is
+ * what has to be judged here.
+ */
+function isKnownToKubectl(tag: Tags[number]): boolean {
+  if (typeof tag === 'string') return true;
+  return tag.format !== 'TIME' && !kubectlReadsAsText.has(tag.tag);
+}
+
+const kubectlReadsAsText = new Set(
+  ['timestamp', 'binary', 'omap', 'pairs', 'set'].map((name) => `tag:yaml.org,2002:${name}`),
+);
 
 type Locate = (path: readonly (string | number)[]) => Position;
 

@@ -77,7 +77,7 @@ export class Acknowledgements {
     for (const { candidate, revision, isSilent } of this.#members.values()) {
       if (isSilent) continue;
       total++;
-      if (revision !== undefined && revision.sequence >= sequence && !this.#isAstray(revision)) serving++;
+      if (revision !== undefined && revision.sequence >= sequence && this.#isOurs(revision)) serving++;
       else if (laggards.length < namedLaggards)
         laggards.push(`${candidate.name} (${candidate.node}): ${stateText(revision)}`);
     }
@@ -108,10 +108,14 @@ export class Acknowledgements {
     return [...this.#members.values()].filter(({ isSilent }) => !isSilent).length;
   }
 
+  /** Published by this leader, or found by it: a number alone proves nothing after a head was lost. */
+  #isOurs({ sequence, digest }: Revision): boolean {
+    return this.#options.digestOf(sequence) === digest;
+  }
+
   /** A revision under a number of ours that holds something else than what we published. */
-  #isAstray({ sequence, digest }: Revision): boolean {
-    const published = this.#options.digestOf(sequence);
-    return published !== undefined && published !== digest;
+  #isAstray(revision: Revision): boolean {
+    return this.#options.digestOf(revision.sequence) !== undefined && !this.#isOurs(revision);
   }
 
   async #poll(member: Member): Promise<void> {

@@ -77,6 +77,20 @@ export function judge({ generation, verdict, proof, before, waitedMs, now }: Cas
   };
 }
 
+/** What is said of an object before anything is known: tools take an object without conditions for done. */
+export function firstStatus(generation: number, now: string): RouteStatus {
+  const message = 'its references are being looked up';
+  const said: readonly Said[] = [
+    { type: 'Ready', status: 'False', reason: 'Pending', message },
+    { type: 'Reconciling', status: 'True', reason: 'Pending', message },
+  ];
+  return {
+    observedGeneration: generation,
+    conditions: said.map((each) => dated({ ...each, observedGeneration: generation }, undefined, now)),
+    dataPlane: { summary: '' },
+  };
+}
+
 function judgeProblems(
   type: 'Accepted' | 'ResolvedRefs',
   verdict: Exclude<Verdict, { readonly kind: 'NotOurs' }>,

@@ -12,7 +12,7 @@ import type { Bundle, StoredChunk } from '#model/bundle.ts';
 import { decodeClaims, encodeClaims } from '#model/claims-ledger.ts';
 import type { LedgerEntry } from '#model/claims-ledger.ts';
 import { chunkName, decodeHead, encodeHead, parseChunkName } from '#model/head.ts';
-import type { Head } from '#model/head.ts';
+import type { ChunkRef, Head } from '#model/head.ts';
 import { chunkKey, headKey, headName, partLabel } from '#model/wire-names.ts';
 
 /** A newer leader has written the head. */
@@ -48,20 +48,18 @@ interface StoredHead {
   readonly text: string;
 }
 
-/** A chunk of ours: its uid, and whether the inventory has shown it yet. */
-interface KnownChunk {
-  readonly uid: string;
-  wasSeen: boolean;
-}
-
 export class Publisher {
   writes = 0;
   readonly #options: PublisherOptions;
   readonly #kind: ObjectKind;
-  readonly #known = new Map<string, KnownChunk>();
+  /** Chunks that are there and right: name -> uid. */
+  readonly #known = new Map<string, string>();
   readonly #digests = new Map<number, string>();
   #stored: StoredHead | undefined = undefined;
   #lastText = '';
+  #lastDigest = '';
+  /** The highest number that this leader has written or found. */
+  #sequence = 0;
   #epoch = 1;
 
   constructor(options: PublisherOptions) {
@@ -111,27 +109,24 @@ export class Publisher {
   /** Resolves when what is stored is what is wanted; rejects with what went wrong, and may be called again. */
   async ensure({ bundle, claims, beyond }: Wanted, inventory: Inventory): Promise<Head> {
     const ledger = encodeClaims(claims);
-    this.#observe(inventory);
-    const missing: StoredChunk[] = [...bundle.chunks, ...ledger].filter(
-      (chunk) => !this.#known.has(chunkName(chunk)),
-    );
-    const stored = new Set(inventory.chunks.map(({ metadata }) => metadata.name));
-    await inParallel(missing, (chunk) => this.#ensureChunk(chunk, stored.has(chunkName(chunk))));
+    const uids = new Map(inventory.chunks.map(({ metadata }) => [metadata.name, metadata.uid ?? '']));
+    const doubtful = [...bundle.chunks, ...ledger].filter((chunk) => {
+      const uid = uids.get(chunkName(chunk));
+      return uid === undefined || uid !== this.#known.get(chunkName(chunk));
+    });
+    await inParallel<StoredChunk>(doubtful, (chunk) => this.#ensureChunk(chunk, uids.has(chunkName(chunk))));
     for (;;) {
       const object = await this.#currentHead(inventory);
       const foreign = object === undefined ? undefined : this.#readForeign(object);
-      const before = Math.max(this.#stored?.head.sequence ?? 0, foreign?.sequence ?? 0, beyond);
-      const isSame =
-        this.#stored !== undefined &&
-        this.#stored.head.digest === bundle.digest &&
-        before === this.#stored.head.sequence;
+      // Some pod may have taken what another hand wrote: only a higher number takes it back.
+      const isSame = this.#lastDigest === bundle.digest && foreign === undefined && beyond < this.#sequence;
       const head: Head = {
         schema: bundle.schema,
         epoch: this.#epoch,
-        sequence: isSame ? before : before + 1,
+        sequence: isSame ? this.#sequence : Math.max(this.#sequence, foreign?.sequence ?? 0, beyond) + 1,
         digest: bundle.digest,
-        chunks: bundle.chunks,
-        claims: ledger,
+        chunks: bundle.chunks.map(refOf),
+        claims: ledger.map(refOf),
       };
       if (object !== undefined && this.#stored?.object === object && encodeHead(head) === this.#stored.text)
         return this.#stored.head;
@@ -151,27 +146,20 @@ export class Publisher {
     }
   }
 
-  /** Chunks that were deleted or replaced behind our back are not known any more. */
-  #observe({ chunks }: Inventory): void {
-    const stored = new Map(chunks.map(({ metadata }) => [metadata.name, metadata.uid ?? '']));
-    for (const [name, known] of this.#known) {
-      const uid = stored.get(name);
-      if (uid === known.uid) known.wasSeen = true;
-      else if (known.wasSeen) this.#known.delete(name);
-    }
-  }
-
-  /** `isStored`: one of that name seems to be there already, perhaps by another leader. */
+  /**
+   * `isStored`: one of that name seems to be there already, perhaps another leader's. One of ours that the inventory does
+   * not show is either too new for it or has been deleted: then the API server is asked.
+   */
   async #ensureChunk(chunk: StoredChunk, isStored: boolean): Promise<void> {
     const { objects, signal, onRepair } = this.#options;
     const name = chunkName(chunk);
-    for (let mayCreate = !isStored; ; mayCreate = true) {
+    for (let mayCreate = !isStored && !this.#known.has(name); ; mayCreate = true) {
       if (mayCreate && (await this.#createChunk(name, chunk.text))) return;
       const existing = await objects.get(this.#kind, name, signal);
       if (existing === undefined) continue;
       const uid = existing.metadata.uid ?? '';
       if (textOf(existing, chunkKey) === chunk.text && existing['immutable'] === true) {
-        this.#known.set(name, { uid, wasSeen: false });
+        this.#known.set(name, uid);
         return;
       }
       onRepair(`chunk ${name} is not what its name says; it is made anew`);
@@ -191,7 +179,7 @@ export class Publisher {
         this.#options.signal,
       );
       this.writes++;
-      this.#known.set(name, { uid: created.metadata.uid ?? '', wasSeen: false });
+      this.#known.set(name, created.metadata.uid ?? '');
       return true;
     } catch (error) {
       if (isApiError(error, 409)) return false;
@@ -255,6 +243,8 @@ export class Publisher {
             );
       this.writes++;
       this.#stored = { object, head, text };
+      this.#lastDigest = head.digest;
+      this.#sequence = Math.max(this.#sequence, head.sequence);
       this.#digests.set(head.sequence, head.digest);
       for (const sequence of this.#digests.keys())
         if (sequence < head.sequence - rememberedRevisions) this.#digests.delete(sequence);
@@ -283,6 +273,11 @@ export class Publisher {
   #assertLeading(): void {
     if (!this.#options.isLeading()) throw new LostLeadership('the lease is no longer held');
   }
+}
+
+/** Of a chunk its name is enough: its text would stay for as long as this leader leads. */
+function refOf({ kind, digest }: ChunkRef): ChunkRef {
+  return { kind, digest };
 }
 
 const rememberedRevisions = 1000;

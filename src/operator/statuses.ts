@@ -11,7 +11,8 @@ import type { RouteModel } from '#model/route-model.ts';
 import type { Verdict } from '#translate/verdict.ts';
 import type { Acknowledgements, Tally } from './acknowledgements.ts';
 import type { EventRecorder } from './event-recorder.ts';
-import { judge, weightyProblems } from './judge.ts';
+import { firstStatus, judge, weightyProblems } from './judge.ts';
+import type { Proof } from './judge.ts';
 import { conditionOf, isSameStatus, readStatus } from './route-status.ts';
 import type { RouteStatus } from './route-status.ts';
 
@@ -166,16 +167,20 @@ export class Statuses {
       tracked.isProved = true;
       tracked.provedBy = tally;
     }
-    const status = judge({
-      generation: readMeta(tracked.object).generation,
-      verdict,
-      proof: tracked.isProved ? { kind: 'Proved', tally: tracked.provedBy } : { kind: 'Open', tally },
-      before,
-      waitedMs,
-      now: new Date().toISOString(),
-    });
+    const { generation } = readMeta(tracked.object);
+    const now = new Date().toISOString();
+    if (!isSettled && before === undefined && weightyProblems(verdict.problems).length > 0) {
+      void this.#write(tracked, before, firstStatus(generation, now));
+      return;
+    }
+    const proof: Proof = tracked.isProved
+      ? { kind: 'Proved', tally: tracked.provedBy }
+      : { kind: 'Open', tally };
+    const status = judge({ generation, verdict, proof, before, waitedMs, now });
     if (isSameStatus(status, before)) {
-      tracked.isQuiet = conditionOf(status, 'Reconciling') === undefined;
+      // An open proof may come any moment, however long it has been waited for.
+      const isDecided = tracked.isProved || verdict.kind === 'Rejected';
+      tracked.isQuiet = isDecided && conditionOf(status, 'Reconciling') === undefined;
       return;
     }
     const isFinal = isSettled && (tracked.isProved || verdict.kind === 'Rejected');

@@ -33,7 +33,7 @@ export class ApiServer {
   readonly url: string;
   readonly #folder: string;
   readonly #assets: string;
-  readonly #token: string;
+  readonly adminToken: string;
   readonly #startKube: () => ChildProcess;
   readonly #etcd: ChildProcess;
   #kube: ChildProcess;
@@ -49,7 +49,7 @@ export class ApiServer {
     this.url = url;
     this.#folder = folder;
     this.#assets = assets;
-    this.#token = token;
+    this.adminToken = token;
     this.#etcd = etcd;
     this.#startKube = startKube;
     this.#kube = startKube();
@@ -117,6 +117,7 @@ export class ApiServer {
   }
 
   async kill(): Promise<void> {
+    if (this.#kube.signalCode !== null) return;
     const exited = once(this.#kube, 'exit');
     this.#kube.kill('SIGKILL');
     await exited;
@@ -152,7 +153,7 @@ export class ApiServer {
 
   /** Runs kubectl as an administrator, with `input` on its standard input; rejects with its words when it fails. */
   async kubectl(args: readonly string[], input = ''): Promise<string> {
-    const access = ['--server', this.url, '--certificate-authority', this.caFile, '--token', this.#token];
+    const access = ['--server', this.url, '--certificate-authority', this.caFile, '--token', this.adminToken];
     const child = spawn(join(this.#assets, 'kubectl'), [...access, ...args], { env: { HOME: this.#folder } });
     let [output, errors] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -168,7 +169,7 @@ export class ApiServer {
     method: string,
     path: string,
     body?: unknown,
-    { token = this.#token, contentType = 'application/json' } = {},
+    { token = this.adminToken, contentType = 'application/json' } = {},
   ): Promise<ApiAnswer> {
     return new Promise((resolve, reject) => {
       const outgoing = request(

@@ -6,10 +6,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FlintProcess } from '../e2e/flint-process.ts';
+import { request } from '../e2e/http-client.ts';
 import type { Target } from '../e2e/http-client.ts';
 import { ApiServer, kubeAssets } from './api-server.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
+
+/** Where backends listen: EndpointSlices refuse loopback. */
+export const backendAddress = '10.213.2.1';
 
 /** Why tests that need a cluster cannot run here; undefined when they can. */
 export function whyNoCluster(): string | undefined {
@@ -116,18 +120,7 @@ export class TestCluster {
   async startOperator(options: OperatorOptions = {}): Promise<FlintProcess> {
     const token = await this.api.tokenOf('flint-system', 'flint-operator');
     const { url = this.api.url, caFile = this.api.caFile } = options.server ?? {};
-    const file = join(this.#folder, `kubeconfig-${++this.#processes}`);
-    writeFileSync(
-      file,
-      JSON.stringify({
-        apiVersion: 'v1',
-        kind: 'Config',
-        clusters: [{ name: 'c', cluster: { server: url, 'certificate-authority': caFile } }],
-        users: [{ name: 'u', user: { token } }],
-        contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-        'current-context': 'x',
-      }),
-    );
+    const file = this.#writeKubeconfig(url, caFile, token);
     const { args = [], admin = '127.0.0.1:0' } = options;
     return this.#spawn(
       ['operator', '--kubeconfig', file, '--admin', admin, '--lease-duration', '3000', ...args],
@@ -185,8 +178,32 @@ export class TestCluster {
     while (!this.proxies.every((pod) => pod.isReady)) await moment();
   }
 
-  async apply(manifests: string): Promise<void> {
-    await this.api.kubectl(['apply', '-f', '-'], manifests);
+  async apply(manifests: string, namespace = 'default'): Promise<void> {
+    await this.api.kubectl(['apply', '-n', namespace, '-f', '-'], manifests);
+  }
+
+  async delete(kind: string, name: string, namespace = 'default'): Promise<void> {
+    await this.api.kubectl(['delete', kind, name, '-n', namespace, '--wait=true']);
+  }
+
+  async createNamespace(name: string): Promise<void> {
+    await this.api.kubectl(['create', 'namespace', name]);
+  }
+
+  /** Status code of a request to each data plane, one connection each. */
+  async statuses(host: string, path = '/'): Promise<readonly number[]> {
+    return Promise.all(this.proxies.map(async ({ http }) => (await request(http, host, path)).status));
+  }
+
+  /** Resolves when every data plane answers with this status. */
+  async untilStatus(host: string, wanted: number, path = '/'): Promise<void> {
+    const endMs = Date.now() + 30_000;
+    for (;;) {
+      const statuses = await this.statuses(host, path);
+      if (statuses.every((status) => status === wanted)) return;
+      if (Date.now() > endMs) throw new Error(`${host}${path} answers ${statuses.join(', ')}, not ${wanted}`);
+      await moment();
+    }
   }
 
   async waitReady(name: string, namespace = 'default', timeout = '20s'): Promise<void> {
@@ -225,6 +242,25 @@ export class TestCluster {
       seen = now;
       await moment();
     }
+  }
+
+  /** For others than Flint. */
+  adminKubeconfig(): string {
+    return this.#writeKubeconfig(this.api.url, this.api.caFile, this.api.adminToken);
+  }
+
+  #writeKubeconfig(server: string, caFile: string, token: string): string {
+    const file = join(this.#folder, `kubeconfig-${++this.#processes}`);
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'c', cluster: { server, 'certificate-authority': caFile } }],
+      users: [{ name: 'u', user: { token } }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    };
+    writeFileSync(file, JSON.stringify(config));
+    return file;
   }
 
   #spawn(args: readonly string[], environment: Readonly<Record<string, string>>): FlintProcess {

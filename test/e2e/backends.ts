@@ -6,6 +6,9 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 
+/** Where what was opened is closed: a test, or the end of a suite. */
+export type Cleanup = Pick<TestContext, 'after'>;
+
 export interface Echo {
   readonly backend: string;
   readonly method: string;
@@ -30,7 +33,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 
 /** Answers every request with a JSON account of it, after `delayMs`. */
 export async function echoBackend(
-  context: TestContext,
+  context: Cleanup,
   name: string,
   delayMs = 0,
   host = '127.0.0.1',
@@ -79,7 +82,7 @@ export async function echoBackend(
 
 /** Gives each connection to `serve`, with everything that has come on it so far. */
 export async function rawBackend(
-  context: TestContext,
+  context: Cleanup,
   serve: (socket: Socket, received: string, connection: number) => void,
 ): Promise<Backend> {
   let connections = 0;
@@ -113,7 +116,7 @@ export async function rawBackend(
 }
 
 /** A port on which nobody listens, for as long as nobody else takes it. */
-export async function closedPort(context: TestContext): Promise<number> {
+export async function closedPort(context: Cleanup): Promise<number> {
   const server = createServer();
   const port = await listen(context, server);
   server.close();
@@ -121,7 +124,7 @@ export async function closedPort(context: TestContext): Promise<number> {
   return port;
 }
 
-async function listen(context: TestContext, server: Server, host = '127.0.0.1'): Promise<number> {
+async function listen(context: Cleanup, server: Server, host = '127.0.0.1'): Promise<number> {
   server.listen(0, host);
   await once(server, 'listening');
   context.after(() => {

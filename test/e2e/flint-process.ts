@@ -47,8 +47,9 @@ export class FlintProcess {
   /** Resolves as soon as `condition` holds; it is looked at again after every line that the process prints. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
-      if (this.process.exitCode !== null)
-        throw new Error(`flint exited with ${this.process.exitCode}: ${JSON.stringify(this.log)}`);
+      const { exitCode, signalCode } = this.process;
+      if (exitCode !== null || signalCode !== null)
+        throw new Error(`flint exited with ${exitCode ?? signalCode}: ${JSON.stringify(this.log)}`);
       await new Promise<void>((resolve) => {
         this.#listeners.push(resolve);
       });

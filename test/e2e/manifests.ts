@@ -23,8 +23,8 @@ export function simpleRoute(
   });
 }
 
-/** A Service on port 80 whose endpoints are these ports of 127.0.0.1, one EndpointSlice each. */
-export function service(name: string, ports: readonly number[]): readonly unknown[] {
+/** A Service on port 80 whose endpoints are these ports of one address, one EndpointSlice each. */
+export function service(name: string, ports: readonly number[], address = '127.0.0.1'): readonly unknown[] {
   return [
     { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { ports: [{ port: 80 }] } },
     ...ports.map((port) => ({
@@ -32,12 +32,13 @@ export function service(name: string, ports: readonly number[]): readonly unknow
       kind: 'EndpointSlice',
       metadata: { name: `${name}-${port}`, labels: { 'kubernetes.io/service-name': name } },
       addressType: 'IPv4',
-      endpoints: [{ addresses: ['127.0.0.1'] }],
+      endpoints: [{ addresses: [address] }],
       ports: [{ port }],
     })),
   ];
 }
 
+/** In the YAML that kubectl reads, where an unquoted `yes` is no string. */
 export function yaml(...objects: readonly unknown[]): string {
-  return objects.map((object) => stringify(object)).join('---\n');
+  return objects.map((object) => stringify(object, { version: '1.1' })).join('---\n');
 }

@@ -166,3 +166,18 @@ test('keys that every object has are ordinary keys', () => {
   assert.equal(Object.hasOwn(Object.prototype, 'polluted'), false);
   assert.equal(placeOf(text, 'spec.constructor'), 'f.yaml:4:34');
 });
+
+test('YAML is read as kubectl reads it: yes and off are booleans, times and clock readings are strings', () => {
+  const [manifest] = parseManifests(
+    'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: yes, b: off, c: 1:30, d: 2001-01-01, e: "yes", f: 0o17}\n',
+    'f.yaml',
+  ).manifests;
+  assert.deepEqual(manifest?.object['data'], {
+    a: true,
+    b: false,
+    c: '1:30',
+    d: '2001-01-01',
+    e: 'yes',
+    f: '0o17',
+  });
+});

@@ -1,0 +1,191 @@
+// The head as text: what is encoded is decoded as it was, and any other text is refused for what is wrong with it first.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import type { Refusal } from '#model/bundle.ts';
+import { chunkName, decodeHead, encodeHead, parseChunkName } from '#model/head.ts';
+import type { ChunkRef, Head, StoredKind } from '#model/head.ts';
+import { configMapBytes } from '#model/limits.ts';
+
+const digest = fc
+  .array(fc.constantFrom(...Array.from('0123456789abcdef')), { minLength: 64, maxLength: 64 })
+  .map((digits) => digits.join(''));
+const count = (min: number): fc.Arbitrary<number> => fc.integer({ min, max: Number.MAX_SAFE_INTEGER });
+
+function refs(...kinds: readonly StoredKind[]): fc.Arbitrary<ChunkRef[]> {
+  return fc
+    .uniqueArray(fc.record({ kind: fc.constantFrom(...kinds), digest }, { noNullPrototype: true }), {
+      maxLength: 20,
+      selector: chunkName,
+    })
+    .map((list) => list.toSorted((a, b) => (chunkName(a) < chunkName(b) ? -1 : 1)));
+}
+
+const arbitraryHead: fc.Arbitrary<Head> = fc.record(
+  {
+    schema: fc.constant(1),
+    epoch: count(0),
+    sequence: count(1),
+    digest,
+    chunks: refs('settings', 'hosts', 'upstreams'),
+    claims: refs('claims'),
+  },
+  { noNullPrototype: true },
+);
+
+const zeros = '0'.repeat(64);
+const head: Head = {
+  schema: 1,
+  epoch: 1,
+  sequence: 1,
+  digest: zeros,
+  chunks: [{ kind: 'settings', digest: zeros }],
+  claims: [],
+};
+const sound = JSON.parse(encodeHead(head)) as Readonly<Record<string, unknown>>;
+
+test('a head that is encoded is decoded as it was', () => {
+  fc.assert(
+    fc.property(arbitraryHead, (head) => {
+      assert.deepEqual(decodeHead(encodeHead(head)), { kind: 'Decoded', head });
+    }),
+  );
+});
+
+test('equal heads have equal bytes, in whatever order their chunks and fields stand', () => {
+  fc.assert(
+    fc.property(arbitraryHead, (head) => {
+      const { schema, epoch, sequence, digest, chunks, claims } = head;
+      const other = {
+        claims: claims.toReversed(),
+        chunks: chunks.toReversed(),
+        digest,
+        sequence,
+        epoch,
+        schema,
+      };
+      assert.equal(encodeHead(other), encodeHead(head));
+    }),
+  );
+});
+
+test('no text makes decoding throw', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.json(),
+        fc.json().map((text) => text.slice(1)),
+      ),
+      (text) => {
+        assert.ok(['Decoded', 'Refused'].includes(decodeHead(text).kind));
+      },
+    ),
+  );
+});
+
+function assertRefused(content: unknown, refusal: Refusal, message: RegExp): void {
+  const text = typeof content === 'string' ? content : JSON.stringify(content);
+  const decoded = decodeHead(text);
+  assert.ok(decoded.kind === 'Refused', text.slice(0, 200));
+  assert.equal(decoded.refusal, refusal);
+  assert.match(decoded.message, message);
+}
+
+test('another schema is refused as such, whatever else is wrong', () => {
+  for (const schema of [0, 2, 1.5, -1, '1', null, [], {}])
+    for (const rest of [sound, {}, { sequence: 'x', chunks: 7 }])
+      assertRefused({ ...rest, schema }, 'UnknownSchema', /^schema .* is not 1$/);
+  for (const content of [{}, [], null, 7, true, '"text"', [sound]])
+    assertRefused(content, 'UnknownSchema', /^schema undefined is not 1$/);
+});
+
+test('text that is no JSON is malformed', () => {
+  for (const text of ['', ' ', '{', encodeHead(head).slice(1), `${encodeHead(head)}x`, '{"schema":1'])
+    assertRefused(text, 'Malformed', /^the head is no JSON: ./);
+});
+
+test('a head with a field missing, of another type or out of bounds is malformed', () => {
+  const name = `flint-hosts-${zeros}`;
+  const wrong: Readonly<Record<string, readonly unknown[]>> = {
+    epoch: [-1, 0.5, '1', null, 2 ** 53, []],
+    sequence: [0, -1, 0.5, '1', null, 2 ** 53, {}],
+    digest: ['', zeros.slice(1), `${zeros}0`, zeros.replace('0', 'A'), 7, null],
+    chunks: [
+      null,
+      {},
+      'x',
+      name,
+      [7],
+      [null],
+      [''],
+      ['flint-head'],
+      [`${name}0`],
+      [name.slice(1)],
+      [name, name],
+    ],
+    claims: [
+      null,
+      {},
+      ['x'],
+      [name.toUpperCase()],
+      [`x${name}`],
+      [`flint-claims-${zeros}`, `flint-claims-${zeros}`],
+    ],
+  };
+  for (const [field, values] of Object.entries(wrong)) {
+    const { [field]: _, ...rest } = sound;
+    assertRefused(rest, 'Malformed', new RegExp(`^the head: / must have required property '${field}'$`));
+    for (const value of values)
+      assertRefused({ ...sound, [field]: value }, 'Malformed', new RegExp(`^the head: /${field}`));
+  }
+});
+
+test('what a newer writer adds passes', () => {
+  const decoded = decodeHead(JSON.stringify({ ...sound, ofANewerWriter: { a: [1] } }));
+  assert.ok(decoded.kind === 'Decoded');
+  assert.equal(decoded.head.sequence, 1);
+});
+
+test('a head larger than an object may be is refused before it is read', () => {
+  const fit = encodeHead(head).padEnd(configMapBytes, ' ');
+  assert.equal(decodeHead(fit).kind, 'Decoded');
+  assertRefused(`${fit} `, 'TooLarge', /too large/);
+  assertRefused('x'.repeat(configMapBytes + 1), 'TooLarge', /too large/);
+  // Bytes count, not characters.
+  assertRefused(`"${'é'.repeat(configMapBytes / 2)}"`, 'TooLarge', /too large/);
+});
+
+test('the name of a chunk and its reference say the same', () => {
+  fc.assert(
+    fc.property(
+      fc.record(
+        { kind: fc.constantFrom<StoredKind[]>('settings', 'hosts', 'upstreams', 'claims'), digest },
+        { noNullPrototype: true },
+      ),
+      (ref) => {
+        assert.deepEqual(parseChunkName(chunkName(ref)), ref);
+      },
+    ),
+  );
+});
+
+test('any other name is none of a chunk', () => {
+  const name = `flint-hosts-${zeros}`;
+  for (const other of [
+    '',
+    'flint-head',
+    'flint-hosts-',
+    `flint-secrets-${zeros}`,
+    `flint-constructor-${zeros}`,
+    ` ${name}`,
+    `${name}\n`,
+    `${name}0`,
+    `x${name}`,
+    name.slice(0, -1),
+    name.replace('flint', 'Flint'),
+    `flint-hosts-${'A'.repeat(64)}`,
+    `flint-hosts-${'g'.repeat(64)}`,
+  ])
+    assert.equal(parseChunkName(other), undefined, JSON.stringify(other));
+});

@@ -1,0 +1,95 @@
+// Changes are gathered: acted on when they pause, and under a steady stream never later than the maximum after the first.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { HoldOff } from '#operator/hold-off.ts';
+
+const quietMs = 50;
+const maximumMs = 400;
+
+interface Held {
+  readonly holdOff: HoldOff;
+  /** The times at which it acted, from the start of the test. */
+  readonly acts: readonly number[];
+  readonly tick: (ms: number) => void;
+}
+
+function held(context: TestContext): Held {
+  context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 0 });
+  context.mock.method(performance, 'now', () => Date.now());
+  const acts: number[] = [];
+  const holdOff = new HoldOff(quietMs, maximumMs, () => acts.push(Date.now()));
+  return { holdOff, acts, tick: (ms) => context.mock.timers.tick(ms) };
+}
+
+test('one change is acted on once, when it has been quiet for a while', (context) => {
+  const { holdOff, acts, tick } = held(context);
+  holdOff.touch();
+  tick(quietMs - 1);
+  assert.deepEqual(acts, []);
+  tick(1);
+  assert.deepEqual(acts, [quietMs]);
+  tick(10 * maximumMs);
+  assert.deepEqual(acts, [quietMs]);
+});
+
+test('changes that follow each other closely are one act, a quiet time after the last', (context) => {
+  const { holdOff, acts, tick } = held(context);
+  for (let change = 0; change < 5; change++) {
+    holdOff.touch();
+    tick(quietMs - 10);
+  }
+  assert.deepEqual(acts, []);
+  tick(10);
+  assert.deepEqual(acts, [4 * (quietMs - 10) + quietMs]);
+});
+
+test('a steady stream is acted on each time that the maximum is over, counted from its first change', (context) => {
+  const { holdOff, acts, tick } = held(context);
+  for (let ms = 0; ms < 3 * maximumMs; ms += 10) {
+    holdOff.touch();
+    tick(10);
+  }
+  const [first = 0, second = 0] = acts;
+  assert.equal(first, maximumMs);
+  assert.equal(acts.length, 3);
+  assert.ok(second - first <= maximumMs + 10);
+});
+
+test('changes after an act begin anew', (context) => {
+  const { holdOff, acts, tick } = held(context);
+  holdOff.touch();
+  tick(quietMs);
+  tick(1000);
+  holdOff.touch();
+  tick(quietMs);
+  assert.deepEqual(acts, [quietMs, quietMs + 1000 + quietMs]);
+});
+
+test('a change within the act is held off for itself', (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 0 });
+  context.mock.method(performance, 'now', () => Date.now());
+  const acts: number[] = [];
+  const holdOff: HoldOff = new HoldOff(quietMs, maximumMs, () => {
+    acts.push(Date.now());
+    if (acts.length === 1) holdOff.touch();
+  });
+  holdOff.touch();
+  context.mock.timers.tick(quietMs);
+  assert.deepEqual(acts, [quietMs]);
+  context.mock.timers.tick(quietMs);
+  assert.deepEqual(acts, [quietMs, 2 * quietMs]);
+});
+
+test('what is cancelled is not acted on, and may be touched again', (context) => {
+  const { holdOff, acts, tick } = held(context);
+  holdOff.cancel();
+  holdOff.touch();
+  tick(quietMs - 1);
+  holdOff.cancel();
+  tick(10 * maximumMs);
+  assert.deepEqual(acts, []);
+  holdOff.touch();
+  tick(quietMs);
+  assert.equal(acts.length, 1);
+});
