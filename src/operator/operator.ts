@@ -63,8 +63,7 @@ export interface OperatorSnapshot {
   readonly routes: ReadonlyMap<string, number>;
 }
 
-const quietMs = 50;
-const maximumMs = 400;
+const holdOffTimes = { quietMs: 10, spacingMs: 100, maximumMs: 400 };
 const tickMs = 1000;
 
 /** One leader's time in office: everything that it knows ends with it. */
@@ -93,7 +92,7 @@ export class Operator {
     this.#options = options;
     this.#leadership = leadership;
     this.#objects = new ClusterObjects(client);
-    this.#holdOff = new HoldOff(quietMs, maximumMs, () => {
+    this.#holdOff = new HoldOff(holdOffTimes, () => {
       this.#isDirty = true;
       this.#wake();
     });

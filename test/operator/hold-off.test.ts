@@ -5,7 +5,9 @@ import type { TestContext } from 'node:test';
 import { HoldOff } from '#operator/hold-off.ts';
 
 const quietMs = 50;
+const spacingMs = 120;
 const maximumMs = 400;
+const times = { quietMs, spacingMs, maximumMs };
 
 interface Held {
   readonly holdOff: HoldOff;
@@ -18,7 +20,7 @@ function held(context: TestContext): Held {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 0 });
   context.mock.method(performance, 'now', () => Date.now());
   const acts: number[] = [];
-  const holdOff = new HoldOff(quietMs, maximumMs, () => acts.push(Date.now()));
+  const holdOff = new HoldOff(times, () => acts.push(Date.now()));
   return { holdOff, acts, tick: (ms) => context.mock.timers.tick(ms) };
 }
 
@@ -70,15 +72,15 @@ test('a change within the act is held off for itself', (context) => {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 0 });
   context.mock.method(performance, 'now', () => Date.now());
   const acts: number[] = [];
-  const holdOff: HoldOff = new HoldOff(quietMs, maximumMs, () => {
+  const holdOff: HoldOff = new HoldOff(times, () => {
     acts.push(Date.now());
     if (acts.length === 1) holdOff.touch();
   });
   holdOff.touch();
   context.mock.timers.tick(quietMs);
   assert.deepEqual(acts, [quietMs]);
-  context.mock.timers.tick(quietMs);
-  assert.deepEqual(acts, [quietMs, 2 * quietMs]);
+  context.mock.timers.tick(spacingMs);
+  assert.deepEqual(acts, [quietMs, quietMs + spacingMs]);
 });
 
 test('what is cancelled is not acted on, and may be touched again', (context) => {
@@ -92,4 +94,18 @@ test('what is cancelled is not acted on, and may be touched again', (context) =>
   holdOff.touch();
   tick(quietMs);
   assert.equal(acts.length, 1);
+});
+
+test('single changes in quick succession are acted on in steps, the first of them at once', (context) => {
+  const { holdOff, acts, tick } = held(context);
+  for (let change = 0; change < 6; change++) {
+    holdOff.touch();
+    tick(quietMs + 10);
+  }
+  tick(maximumMs);
+  const [first = 0, ...later] = acts;
+  // The mocked clock moves in steps of a tick.
+  assert.ok(first >= quietMs && first <= quietMs + 10);
+  assert.ok(later.length > 1);
+  for (const [index, at] of later.entries()) assert.ok(at - (acts[index] ?? 0) >= spacingMs);
 });
