@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT: the first asks for a graceful stop, the second ends the process at once.
+// SIGTERM and SIGINT: the first asks for a graceful stop, a later one ends the process at once.
 import type { Terminal } from './terminal.ts';
 
 export interface Stop {
@@ -6,13 +6,16 @@ export interface Stop {
 }
 
 const exitedBySignal = 130;
+/** Ctrl-C reaches the whole group of processes, and npm passes its own on: one wish comes twice. */
+const echoMs = 300;
 
 export function waitForStop(terminal: Terminal): Promise<Stop> {
   return new Promise((resolve) => {
-    let isAsked = false;
+    let askedMs: number | undefined = undefined;
     const onSignal = (signal: NodeJS.Signals): void => {
-      if (isAsked) terminal.exit(exitedBySignal);
-      isAsked = true;
+      const nowMs = performance.now();
+      if (askedMs !== undefined && nowMs - askedMs >= echoMs) terminal.exit(exitedBySignal);
+      askedMs ??= nowMs;
       resolve({ signal: signal === 'SIGTERM' ? 'SIGTERM' : 'SIGINT' });
     };
     process.on('SIGTERM', onSignal);

@@ -1,5 +1,7 @@
 // Change under load: a hundred new tables, no failed request, no closed connection.
 import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { echoBackend } from './backends.ts';
 import type { Echo } from './backends.ts';
@@ -130,4 +132,18 @@ test('least requests keeps away from an endpoint that is busy', async (context) 
     fast.requests.length > slow.requests.length * 2,
     `fast ${fast.requests.length}, slow ${slow.requests.length}`,
   );
+});
+
+test('a folder that is removed and made again is watched on', async (context) => {
+  const flint = await startFlint(context, yaml(simpleRoute('old.test', 'nobody')));
+  const { sequence } = await flint.revision();
+  rmSync(flint.folder, { recursive: true });
+  await flint.revision(sequence, 10_000);
+  mkdirSync(flint.folder);
+  writeFileSync(join(flint.folder, 'manifests.yaml'), yaml(simpleRoute('new.test', 'nobody')));
+  while ((await request(flint.httpPort, 'new.test', '/')).status !== 503)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  // And the change after that is seen at once, by the new watch.
+  await flint.apply(yaml(simpleRoute('newest.test', 'nobody')));
+  assert.equal((await request(flint.httpPort, 'newest.test', '/')).status, 503);
 });

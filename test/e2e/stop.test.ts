@@ -76,8 +76,28 @@ test('a second signal ends a drain that takes too long', async (context) => {
   const exited = once(flint.process, 'exit');
   flint.process.kill('SIGINT');
   await flint.until(() => flint.said('stopping'));
-  flint.process.kill('SIGINT');
+  // Whoever is impatient presses it again and again.
+  const pressing = setInterval(() => flint.process.kill('SIGINT'), 50);
   assert.deepEqual(await exited, [130, null]);
+  clearInterval(pressing);
+});
+
+test('one Ctrl-C that arrives twice, as through npm, is a graceful stop', async (context) => {
+  const backend = await echoBackend(context, 'shop', 500);
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
+  const client = await HttpClient.open(flint.httpPort);
+  client.send('GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n');
+  while (backend.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const exited = once(flint.process, 'exit');
+  flint.process.kill('SIGINT');
+  await flint.until(() => flint.said('stopping'));
+  flint.process.kill('SIGINT');
+  assert.equal((await client.answer()).status, 200);
+  client.close();
+  assert.deepEqual(await exited, [0, null]);
 });
 
 test('whoever waits for a revision does not hold up the end', async (context) => {
