@@ -25,12 +25,6 @@ import type { ServingTable } from './serving-table.ts';
 const State = { Idle: 0, Connecting: 1, Sending: 2, Waiting: 3, Responding: 4 } as const;
 type State = (typeof State)[keyof typeof State];
 
-/**
- * A request that must not be sent twice takes a pooled connection only if it was used this recently: backends close
- * idle connections after seconds, and a close that crosses the request would leave its fate unknown.
- */
-const justUsedMs = 500;
-
 /** However short the idle timeout: a client that reads slowly gets this long to show it. */
 const slowReaderMs = 30_000;
 
@@ -160,12 +154,8 @@ export class Exchange implements UpstreamUser, TimerOwner {
   }
 
   #takePooled(endpoint: Endpoint): UpstreamConnection | undefined {
-    const pooled = endpoint.takeIdle();
-    if (pooled === undefined || idempotentMethods.has(this.request.method)) return pooled;
-    if (this.#context.now() - pooled.idleSinceMs <= justUsedMs) return pooled;
-    // It is the youngest of its pool, so the others would not do either; it is no use to keep it.
-    pooled.destroy();
-    return undefined;
+    if (idempotentMethods.has(this.request.method)) return endpoint.takeIdle();
+    return endpoint.takeTrusted(this.#context.now());
   }
 
   onUpstreamOpen(): void {

@@ -6,6 +6,18 @@ import type { UpstreamConnection } from './upstream-connection.ts';
 /** More idle connections than this per endpoint and worker save nothing. */
 const maxIdleConnections = 1024;
 
+// A request that must not be sent twice must not meet a close on its way. Backends close idle connections after a time
+// of their own, which shows: a connection that is alive after twice as long as another has been idle vouches for it.
+
+/** However long connections are kept, one that was used this recently is asked for. */
+const justUsedMs = 500;
+/** Alive for less than this proves nothing: a close may be on its way. */
+const leastKeptMs = 20;
+/** An endpoint that closes without a word this soon after a response ... */
+const closedEarlyMs = 1000;
+/** ... is not trusted again for this long. */
+const distrustMs = 10_000;
+
 export class Endpoint {
   readonly address: string;
   readonly port: number;
@@ -16,6 +28,9 @@ export class Endpoint {
   /** The model no longer has it: requests under way end in peace, nothing new begins. */
   isRetired = false;
   readonly #idle: UpstreamConnection[] = [];
+  /** The longest that a connection was seen idle and open. */
+  #keptMs = 0;
+  #distrustedUntilMs = 0;
 
   constructor(model: EndpointModel) {
     this.address = model.address;
@@ -27,6 +42,27 @@ export class Endpoint {
   /** The connection used last: the one least likely to be closed by the backend just now. */
   takeIdle(): UpstreamConnection | undefined {
     return this.#idle.pop();
+  }
+
+  /**
+   * For a request that must not be sent twice: a connection that this endpoint is known to keep. Before that is known
+   * such requests go over fresh connections, which then are what it is learnt from.
+   */
+  takeTrusted(nowMs: number): UpstreamConnection | undefined {
+    const oldest = this.#idle[0];
+    const youngest = this.#idle.at(-1);
+    if (oldest === undefined || youngest === undefined || nowMs < this.#distrustedUntilMs) return undefined;
+    this.#keptMs = Math.max(this.#keptMs, nowMs - oldest.idleSinceMs);
+    if (this.#keptMs < leastKeptMs) return undefined;
+    const isVouchedFor = nowMs - youngest.idleSinceMs <= Math.min(justUsedMs, this.#keptMs / 2);
+    return isVouchedFor ? this.#idle.pop() : undefined;
+  }
+
+  /** It has closed a connection of the pool, `idleMs` after the last response on it. */
+  onClosedIdle(idleMs: number, nowMs: number): void {
+    if (idleMs >= closedEarlyMs) return;
+    this.#keptMs = 0;
+    this.#distrustedUntilMs = nowMs + distrustMs;
   }
 
   /** False when the pool has no room for it. */

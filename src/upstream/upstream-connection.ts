@@ -47,6 +47,7 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
   readonly endpoint: Endpoint;
   /** Requests it has carried before the present one. */
   usedTimes = 0;
+  /** When its last response ended; 0 before the first one. */
   idleSinceMs = 0;
   /** A byte of the present response has come: the backend has acted on the request. */
   hasResponseBytes = false;
@@ -237,10 +238,20 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
 
   #breakOff(code: FaultCode): void {
     if (this.#state === State.Closed) return;
+    if (code === 'backend-reset' && this.idleSinceMs > 0) this.#reportClose();
     const user = this.#user;
     this.#user = undefined;
     this.#close();
     user?.onUpstreamFault(code);
+  }
+
+  /** While it was idle, or before a byte of the response to the request after that. */
+  #reportClose(): void {
+    if (this.#state === State.Busy && this.hasResponseBytes) return;
+    const nowMs = this.#context.now();
+    const idleMs = nowMs - this.idleSinceMs;
+    // Our own timeout is no judgement of the backend.
+    if (this.#state === State.Busy || idleMs < this.#idleTimeoutMs) this.endpoint.onClosedIdle(idleMs, nowMs);
   }
 
   #close(): void {
