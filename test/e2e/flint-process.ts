@@ -9,6 +9,9 @@ import type { TestContext } from 'node:test';
 
 const root = new URL('../../', import.meta.url).pathname;
 
+/** What the data plane runs on: the end-to-end tests pass on both. */
+export const runtime = process.env['FLINT_RUNTIME'] ?? 'node';
+
 export interface AccessLine {
   readonly [field: string]: unknown;
   readonly path: string;
@@ -123,7 +126,7 @@ export async function startFlint(
   writeFileSync(join(folder, 'manifests.yaml'), manifests);
   const child = spawn(
     join(root, 'hack/runtime'),
-    ['node', 'src/main.ts', 'run', '-f', folder, '--http', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args],
+    [runtime, 'src/main.ts', 'run', '-f', folder, '--http', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args],
     { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const flint = new FlintProcess(child, folder);
