@@ -23,6 +23,8 @@ unit: setup ## the tests that need no processes of their own, half a minute
 
 e2e: setup ## real processes, real sockets, a real API server (built once if Go is there)
 	$(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts'
+	@echo "the same with the data plane on Bun"
+	FLINT_RUNTIME=bun $(NODE) --test --test-timeout=180000 --test-reporter=dot --test-concurrency=1 'test/e2e/**/*.test.ts'
 	@hack/kube-assets >/dev/null || test $$? -eq 3
 	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/cluster/**/*.test.ts'
 

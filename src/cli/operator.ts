@@ -14,7 +14,7 @@ import { createLogger } from '#telemetry/log.ts';
 import { createOperatorMetrics } from '#telemetry/operator-metrics.ts';
 import { defaultTranslateSettings } from '#translate/defaults.ts';
 import type { HostPort } from './program.ts';
-import { waitForStop } from './stop-signal.ts';
+import type { Stop } from './stop-signal.ts';
 import { exitCode } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -32,8 +32,15 @@ export interface OperatorCommandOptions {
 }
 
 const leaseName = 'flint-operator';
+const shortestLeaseMs = 1000;
 
-export async function operator(options: OperatorCommandOptions, terminal: Terminal): Promise<number> {
+export async function operator(
+  options: OperatorCommandOptions,
+  terminal: Terminal,
+  stop: Promise<Stop>,
+): Promise<number> {
+  if (options.leaseDuration < shortestLeaseMs)
+    throw new Error(`--lease-duration ${options.leaseDuration}: it must be at least ${shortestLeaseMs} ms`);
   const logger = createLogger(options.logLevel);
   const client = new ApiClient(new KubeConfigTransport(loadKubeConfig(options.kubeconfig)));
   const identity = `${hostname()}_${randomUUID()}`;
@@ -100,7 +107,6 @@ export async function operator(options: OperatorCommandOptions, terminal: Termin
   const port = await admin.listen(options.admin.host, options.admin.port);
   logger.info({ admin: port, identity }, 'standing for election');
 
-  const stop = waitForStop(terminal);
   const standing = election.run();
   const { signal } = await stop;
   logger.info({ signal }, 'stopping: giving up the lease');
@@ -109,5 +115,7 @@ export async function operator(options: OperatorCommandOptions, terminal: Termin
   admin.close();
   client.close();
   logger.info('stopped');
+  // A connection that is still being opened would keep the process for ten seconds.
+  terminal.exit(exitCode.ok);
   return exitCode.ok;
 }

@@ -1,6 +1,7 @@
 // The command line: which commands there are. Each is loaded when it is called, so that none pays for another.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { proxySelector, routesNamespace, systemNamespace } from '#model/wire-names.ts';
+import { waitForStop } from './stop-signal.ts';
 import { exitCode } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -63,8 +64,10 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
     .option('--drain-delay <ms>', 'after SIGTERM: not ready, but accepting, for this long', parseCount, 5000)
     .option('--grace <ms>', 'then: how long requests under way may take to finish', parseCount, 30_000)
     .action(async (options) => {
+      // Before anything is loaded: the first process of a container has no other way to be asked to stop.
+      const stop = waitForStop(terminal);
       const { run } = await import('./run.ts');
-      setCode(await run(options, terminal));
+      setCode(await run(options, stop));
     });
 
   root
@@ -89,8 +92,10 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
     .option('--drain-delay <ms>', 'after SIGTERM: not ready, but accepting, for this long', parseCount, 5000)
     .option('--grace <ms>', 'then: how long requests under way may take to finish', parseCount, 30_000)
     .action(async (options) => {
+      // Before anything is loaded: the first process of a container has no other way to be asked to stop.
+      const stop = waitForStop(terminal);
       const { proxy } = await import('./proxy.ts');
-      setCode(await proxy(options, terminal));
+      setCode(await proxy(options, stop));
     });
 
   root
@@ -116,8 +121,10 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
     )
     .addOption(logLevel())
     .action(async (options) => {
+      // Before anything is loaded: the first process of a container has no other way to be asked to stop.
+      const stop = waitForStop(terminal);
       const { operator } = await import('./operator.ts');
-      setCode(await operator(options, terminal));
+      setCode(await operator(options, terminal, stop));
     });
 
   root

@@ -7,9 +7,8 @@ import { podTransport } from '#kube/pod-transport.ts';
 import { accessLogDestination } from '#telemetry/access-log.ts';
 import { createLogger } from '#telemetry/log.ts';
 import type { HostPort } from './program.ts';
-import { waitForStop } from './stop-signal.ts';
+import type { Stop } from './stop-signal.ts';
 import { exitCode } from './terminal.ts';
-import type { Terminal } from './terminal.ts';
 
 export interface ProxyOptions {
   readonly http: HostPort;
@@ -23,7 +22,7 @@ export interface ProxyOptions {
   readonly grace: number;
 }
 
-export async function proxy(options: ProxyOptions, terminal: Terminal): Promise<number> {
+export async function proxy(options: ProxyOptions, stop: Promise<Stop>): Promise<number> {
   const logger = createLogger(options.logLevel);
   const accessLog = options.accessLog === 'json' ? accessLogDestination() : undefined;
   const client = new ApiClient(podTransport(process.env, options.serviceAccount));
@@ -43,7 +42,6 @@ export async function proxy(options: ProxyOptions, terminal: Terminal): Promise<
     logger,
     signal: ending.signal,
   });
-  const stop = waitForStop(terminal);
 
   const admin = await dataPlane.startAdmin();
   logger.info({ admin, namespace: options.routesNamespace }, 'not ready: waiting for the first table');

@@ -12,9 +12,8 @@ import { defaultTranslateSettings } from '#translate/defaults.ts';
 import { openLocalSource } from './local-source.ts';
 import type { SourceOptions } from './local-source.ts';
 import type { HostPort } from './program.ts';
-import { waitForStop } from './stop-signal.ts';
+import type { Stop } from './stop-signal.ts';
 import { exitCode } from './terminal.ts';
-import type { Terminal } from './terminal.ts';
 
 export interface RunOptions extends SourceOptions {
   readonly http: HostPort;
@@ -27,7 +26,7 @@ export interface RunOptions extends SourceOptions {
   readonly grace: number;
 }
 
-export async function run(options: RunOptions, terminal: Terminal): Promise<number> {
+export async function run(options: RunOptions, stop: Promise<Stop>): Promise<number> {
   for (const path of options.file)
     if (!existsSync(path)) throw new Error(`-f ${path}: there is no such file or folder`);
   const { manifests, cluster } = openLocalSource(options);
@@ -46,7 +45,6 @@ export async function run(options: RunOptions, terminal: Terminal): Promise<numb
     { ...defaultTranslateSettings, loadBalancing: options.loadBalancing },
     { warn: (message) => logger.warn(message) },
   );
-  const stop = waitForStop(terminal);
 
   let sequence = 0;
   let digest = '';

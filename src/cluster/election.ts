@@ -99,12 +99,12 @@ export class Election {
 
   /** Takes or renews the lease if it may. Whatever goes wrong is tried again. */
   async #try(): Promise<void> {
-    const { objects, name, identity, leaseMs, renewDeadlineMs, onError } = this.#options;
+    const { objects, name, identity, leaseMs, renewDeadlineMs, onError, signal } = this.#options;
     const startedMs = performance.now();
     // A leader has to know by its deadline, not by one that begins with its last attempt.
     const leftMs = this.#heldUntilMs - startedMs;
     const deadline = new Deadline(
-      new AbortController().signal,
+      signal,
       leftMs > 0 ? leftMs : renewDeadlineMs,
       'the lease is not answered for',
     );
@@ -129,8 +129,8 @@ export class Election {
       }
       this.#heldUntilMs = startedMs + renewDeadlineMs;
     } catch (error) {
-      // Another replica was faster.
-      if (!isApiError(error, 409)) onError(error);
+      // Another replica was faster, or nobody wants to know any more.
+      if (!isApiError(error, 409) && !signal.aborted) onError(error);
     } finally {
       deadline.end();
     }

@@ -68,5 +68,8 @@ export function loadKubeConfig(path: string | undefined): KubeConfig {
   if (path !== undefined) config.loadFromFile(path);
   else if (process.env['KUBERNETES_SERVICE_HOST'] !== undefined) config.loadFromCluster();
   else config.loadFromDefault();
+  // Where nothing is configured the client makes up a cluster of its own.
+  if (config.getCurrentContext() === 'loaded-context')
+    throw new Error('there is no kubeconfig: give --kubeconfig, set KUBECONFIG, or run in a pod');
   return config;
 }

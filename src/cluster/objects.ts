@@ -78,13 +78,15 @@ export class ClusterObjects {
     status: object,
     signal: AbortSignal,
   ): Promise<KubeObject> {
-    return (await this.#client.json({
+    const applied = (await this.#client.json({
       method: 'PATCH',
       path: path(kind, name, 'status', { fieldManager, force: 'true' }),
       contentType: 'application/apply-patch+yaml',
       body: { apiVersion: apiVersion(kind), kind: kind.kind, metadata: { name, resourceVersion }, status },
       signal,
     })) as KubeObject;
+    const { managedFields: _, ...metadata } = applied.metadata;
+    return { ...applied, metadata };
   }
 }
 

@@ -42,7 +42,9 @@ export class BundleFollower {
   #chunks: ReadonlyMap<string, Chunk> = new Map();
   /** Of the head that is being taken. */
   readonly #fetched = new Map<string, Chunk>();
+  /** The newest head, and the one that is dealt with. */
   #text: string | undefined = undefined;
+  #done: string | undefined = undefined;
   #wake: () => void = () => {};
   #contactMs = performance.now();
 
@@ -85,8 +87,12 @@ export class BundleFollower {
       return;
     }
     const text = textIn(object, headKey);
-    if (text === undefined) this.#options.target.refuse(0, 'Malformed', `the head has no ${headKey}`);
-    else if (text !== this.#text) {
+    if (text === undefined) {
+      this.#options.target.refuse(0, 'Malformed', `the head has no ${headKey}`);
+      // Whatever comes next is news, even what was there before.
+      this.#text = undefined;
+      this.#done = undefined;
+    } else if (text !== this.#text) {
       this.#text = text;
       this.#wake();
     }
@@ -95,12 +101,11 @@ export class BundleFollower {
   async #follow(): Promise<void> {
     const { signal } = this.#options;
     const backOff = new BackOff();
-    let done: string | undefined = undefined;
     while (!signal.aborted) {
       const text = this.#text;
-      if (text === undefined || text === done) await this.#nextHead(signal, Infinity);
+      if (text === undefined || text === this.#done) await this.#nextHead(signal, Infinity);
       else if (await this.#take(text)) {
-        done = text;
+        this.#done = text;
         backOff.reset();
       } else if (this.#text === text) await this.#nextHead(signal, backOff.next());
     }

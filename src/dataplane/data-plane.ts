@@ -51,6 +51,7 @@ export class DataPlane {
   #servedSequence = 0;
   #isStarted = false;
   #isDraining = false;
+  #starting: Promise<void> = Promise.resolve();
   #isStopped = false;
 
   constructor(options: DataPlaneOptions) {
@@ -99,6 +100,8 @@ export class DataPlane {
    * if the port cannot be bound. A refused bundle changes nothing.
    */
   async apply(bundle: Bundle, sequence: number): Promise<Applied> {
+    // Nothing is begun any more; what is being served may still change.
+    if (this.#isDraining && this.#latest === undefined) return { kind: 'Unchanged' };
     if (this.#latest !== undefined && sequence <= this.#latest.revision) {
       // The head is again what it was before somebody broke it.
       if (sequence === this.#latest.revision) this.#refused = null;
@@ -114,7 +117,9 @@ export class DataPlane {
     this.#refused = null;
     this.#digests.set(sequence, bundle.digest);
     if (isFirst) {
-      this.httpPort = await this.#pool.start(state);
+      const starting = this.#pool.start(state);
+      this.#starting = starting.then(ignore, ignore);
+      this.httpPort = await starting;
       this.#isStarted = true;
     } else this.#pool.update(state);
     return { kind: 'Applied' };
@@ -158,6 +163,8 @@ export class DataPlane {
   async drain(delayMs: number, graceMs: number): Promise<void> {
     this.#isDraining = true;
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    // Threads that are being started can be ended when they are there.
+    await this.#starting;
     await this.#pool.drain(drainPatienceMs, graceMs);
     this.#stop();
   }
@@ -230,3 +237,5 @@ export class DataPlane {
     };
   }
 }
+
+function ignore(): void {}

@@ -50,7 +50,7 @@ export class ApiSource<T extends KubeObject> implements Source<T> {
     this.name = resource.plural;
   }
 
-  async list(signal: AbortSignal): Promise<Listed<T>> {
+  async list(signal: AbortSignal, onPage: () => void = () => {}): Promise<Listed<T>> {
     const items: T[] = [];
     let next = '';
     for (;;) {
@@ -68,6 +68,7 @@ export class ApiSource<T extends KubeObject> implements Source<T> {
       if (body.kind?.endsWith('List') !== true || !Array.isArray(page) || resourceVersion === undefined)
         throw new Error(`the API server's answer for ${this.name} is no list`);
       for (const item of page) items.push(this.#read(item));
+      onPage();
       next = body.metadata?.continue ?? '';
       if (next === '') return { items, resourceVersion };
     }

@@ -9,6 +9,7 @@
 // The copy is handed out only when it is complete: a list that failed, or of which a page is missing, changes nothing,
 // and neither does a watch that breaks. A watch that says nothing for too long is taken for dead: bookmarks come about
 // once a minute, so silence beyond that means a connection that nobody serves.
+import { ApiError } from './api-client.ts';
 import { BackOff } from './back-off.ts';
 import { Deadline, delay } from './deadline.ts';
 import { Expired } from './source.ts';
@@ -27,6 +28,8 @@ export interface ReflectOptions<T extends KubeObject> {
   readonly signal: AbortSignal;
   readonly listTimeoutMs?: number;
   readonly silenceMs?: number;
+  /** An empty list after a full one is believed when another one says so this much later. */
+  readonly confirmEmptyMs?: number;
   readonly backOff?: BackOff;
 }
 
@@ -37,9 +40,12 @@ export type Change<T extends KubeObject> =
 
 const listTimeoutDefaultMs = 30_000;
 const silenceDefaultMs = 120_000;
+/** Whatever Retry-After says. */
+const longestWaitMs = 30_000;
+const confirmEmptyDefaultMs = 5000;
 
 type State =
-  | { readonly kind: 'Listing' }
+  | { readonly kind: 'Listing'; readonly mayBeEmpty?: true }
   | { readonly kind: 'Watching'; readonly resourceVersion: string }
   | { readonly kind: 'Waiting'; readonly delayMs: number; readonly next: State };
 
@@ -68,7 +74,7 @@ class Reflector<T extends KubeObject> {
   async step(state: State): Promise<State> {
     switch (state.kind) {
       case 'Listing':
-        return this.#list();
+        return this.#list(state.mayBeEmpty === true);
       case 'Watching':
         return this.#watch(state.resourceVersion);
       case 'Waiting':
@@ -77,16 +83,23 @@ class Reflector<T extends KubeObject> {
     }
   }
 
-  async #list(): Promise<State> {
+  async #list(mayBeEmpty: boolean): Promise<State> {
     const deadline = new Deadline(
       this.#options.signal,
       this.#options.listTimeoutMs ?? listTimeoutDefaultMs,
       `the list of ${this.#source.name} is not complete within the time allowed`,
     );
     try {
-      const { items, resourceVersion } = await this.#source.list(deadline.signal);
-      this.#all = new Map(items.map((item) => [keyOf(item), item]));
+      const { items, resourceVersion } = await this.#source.list(deadline.signal, () => deadline.extend());
       this.#contact();
+      // Everything gone at once is more often a server that has lost its mind than a cluster that has been emptied.
+      if (items.length === 0 && this.#all.size > 0 && !mayBeEmpty)
+        return {
+          kind: 'Waiting',
+          delayMs: this.#options.confirmEmptyMs ?? confirmEmptyDefaultMs,
+          next: { kind: 'Listing', mayBeEmpty: true },
+        };
+      this.#all = new Map(items.map((item) => [keyOf(item), item]));
       this.#options.onChange(this.#all, { kind: 'Listed' });
       return { kind: 'Watching', resourceVersion };
     } catch (error) {
@@ -144,7 +157,8 @@ class Reflector<T extends KubeObject> {
 
   #failed(error: unknown, next: State): State {
     if (!this.#options.signal.aborted) this.#options.onError(error);
-    return { kind: 'Waiting', delayMs: this.#backOff.next(), next };
+    const asked = error instanceof ApiError ? error.retryAfterSeconds * 1000 : 0;
+    return { kind: 'Waiting', delayMs: Math.max(this.#backOff.next(), Math.min(asked, longestWaitMs)), next };
   }
 
   #contact(): void {

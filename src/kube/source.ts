@@ -33,8 +33,8 @@ export class Expired extends Error {
 export interface Source<T extends KubeObject> {
   /** For logs: `endpointslices.discovery.k8s.io`. */
   readonly name: string;
-  /** All pages, or a rejection: never a part. */
-  list(signal: AbortSignal): Promise<Listed<T>>;
+  /** All pages, or a rejection: never a part. `onPage` is called after each. */
+  list(signal: AbortSignal, onPage?: () => void): Promise<Listed<T>>;
   /** Ends when the API server ends it; throws Expired, or any error of the network. */
   watch(resourceVersion: string, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;
 }

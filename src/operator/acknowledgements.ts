@@ -28,6 +28,11 @@ export interface Tally {
 /** A pod that has not answered for this long does not count: it must not hold every deploy. */
 const silenceDefaultMs = 30_000;
 const namedLaggards = 3;
+/** Ten years at a hundred revisions a second: a pod that claims more is not believed, or numbers would run out. */
+const largestLeap = 2 ** 35;
+/** Between two questions to one pod, whatever it answers; and when it has nothing to say. */
+const leastPauseMs = 20;
+const idlePauseMs = 100;
 
 interface Member {
   readonly candidate: Candidate;
@@ -88,7 +93,11 @@ export class Acknowledgements {
   beyond(published: number): number {
     let beyond = 0;
     for (const { revision } of this.#members.values())
-      if (revision !== undefined && (revision.sequence > published || this.#isAstray(revision)))
+      if (
+        revision !== undefined &&
+        (revision.sequence > published || this.#isAstray(revision)) &&
+        revision.sequence <= published + largestLeap
+      )
         beyond = Math.max(beyond, revision.sequence);
     return beyond;
   }
@@ -123,19 +132,21 @@ export class Acknowledgements {
     const { candidate, ending } = member;
     const backOff = new BackOff();
     while (!ending.signal.aborted) {
-      try {
-        const revision = await ask(candidate, member.revision?.sequence ?? 0, ending.signal);
-        const isNews = member.isSilent || JSON.stringify(revision) !== JSON.stringify(member.revision);
-        member.revision = revision;
-        member.answeredMs = performance.now();
-        member.isSilent = false;
-        backOff.reset();
-        if (isNews) onChange();
-      } catch {
-        // A pod that restarts, or a network that fails: what counts is how long it stays silent.
-        member.revision = undefined;
+      const known = member.revision;
+      const revision = await ask(candidate, known?.sequence ?? 0, ending.signal).catch(() => undefined);
+      // A pod that restarts, or a network that fails: what counts is how long it stays silent.
+      member.revision = revision;
+      if (revision === undefined) {
         await delay(Math.min(backOff.next(), 2000), ending.signal);
+        continue;
       }
+      const isNews = member.isSilent || JSON.stringify(revision) !== JSON.stringify(known);
+      member.answeredMs = performance.now();
+      member.isSilent = false;
+      backOff.reset();
+      if (isNews) onChange();
+      // The pause is for pods that answer at once; one that waits for news has paused already.
+      await delay(isNews ? leastPauseMs : idlePauseMs, ending.signal);
     }
   }
 }

@@ -65,6 +65,7 @@ export interface OperatorSnapshot {
 
 const holdOffTimes = { quietMs: 10, spacingMs: 100, maximumMs: 400 };
 const tickMs = 1000;
+const believeEveryMs = 10_000;
 
 /** One leader's time in office: everything that it knows ends with it. */
 export class Operator {
@@ -84,6 +85,7 @@ export class Operator {
   #failures = 0;
   #repairs = 0;
   #cycleSeconds = 0;
+  #believedMs = -Infinity;
 
   constructor(options: OperatorOptions, leadership: Leadership) {
     const { client, identity, routesNamespace, log } = options;
@@ -223,7 +225,7 @@ export class Operator {
       const bundle = encode(model);
       const ledger = ledgerOf(claims);
       this.#cycleSeconds = (performance.now() - startedMs) / 1000;
-      const beyond = this.#acknowledgements.beyond(before);
+      const beyond = this.#beyond(before);
       const head = await this.#publisher.ensure({ bundle, claims: ledger, beyond }, this.#inventory());
       this.#claims = ledger;
       if (head.sequence !== before)
@@ -231,7 +233,7 @@ export class Operator {
           { sequence: head.sequence, digest: head.digest.slice(0, 12), chunks: head.chunks.length },
           'published a new revision',
         );
-      const routes = new Map(view.ingressRoutes.map((object) => [idOf(object), object]));
+      const routes = newestOf(view.ingressRoutes, this.#collections.all('ingressRoutes'));
       this.#acknowledgements.update(this.#candidates());
       this.#statuses.publish({ sequence: head.sequence, model, verdicts, routes });
       this.#statuses.refresh();
@@ -290,6 +292,15 @@ export class Operator {
     this.#statuses.refresh();
   }
 
+  /** Pods face the internet: what one says may cost a revision now and then, not one after the other. */
+  #beyond(published: number): number {
+    const nowMs = performance.now();
+    if (nowMs - this.#believedMs < believeEveryMs) return 0;
+    const beyond = this.#acknowledgements.beyond(published);
+    if (beyond > 0) this.#believedMs = nowMs;
+    return beyond;
+  }
+
   #onSilence({ name, namespace, node, uid }: Candidate): void {
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, uid } };
     this.#options.log.warn({ pod: refText({ kind: 'Pod', name, namespace }), node }, 'a pod is silent');
@@ -304,6 +315,9 @@ export class Operator {
   #tick(): void {
     this.#acknowledgements.findSilent();
     this.#statuses.refresh();
+    const published = this.#publisher.head?.sequence ?? 0;
+    // What was not believed a moment ago may be by now.
+    if (published > 0 && this.#acknowledgements.beyond(published) > 0) this.#holdOff.touch();
     this.#wake();
   }
 
@@ -340,6 +354,20 @@ function isStatusChange(
     before['generation'] === after['generation'] &&
     before['deletionTimestamp'] === after['deletionTimestamp']
   );
+}
+
+/** What was translated, by id, in its newest version as long as that asks for the same. */
+function newestOf(
+  translated: readonly KubernetesObject[],
+  present: readonly KubernetesObject[],
+): ReadonlyMap<string, KubernetesObject> {
+  const routes = new Map(translated.map((object) => [idOf(object), object]));
+  for (const object of present) {
+    const [before, after] = [readMeta(routes.get(idOf(object)) ?? object), readMeta(object)];
+    if (routes.has(idOf(object)) && before.uid === after.uid && before.generation === after.generation)
+      routes.set(idOf(object), object);
+  }
+  return routes;
 }
 
 function idOf(object: KubernetesObject): string {

@@ -9,7 +9,8 @@ export interface Condition {
   readonly lastTransitionTime: string;
 }
 
-export type ConditionType = 'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready' | 'Reconciling' | 'Stalled';
+const conditionTypes = ['Accepted', 'ResolvedRefs', 'Programmed', 'Ready', 'Reconciling', 'Stalled'] as const;
+export type ConditionType = (typeof conditionTypes)[number];
 
 export interface RouteStatus {
   readonly observedGeneration: number;
@@ -17,13 +18,17 @@ export interface RouteStatus {
   readonly dataPlane: { readonly summary: string };
 }
 
-/** A stored status as far as it is one of ours; undefined when it has no conditions. */
+/** A stored status as far as it is ours; undefined when no condition of it is. Others may add conditions of their own. */
 export function readStatus(value: unknown): RouteStatus | undefined {
   const status = (value ?? {}) as Partial<RouteStatus>;
-  if (!Array.isArray(status.conditions) || status.conditions.length === 0) return undefined;
+  if (!Array.isArray(status.conditions)) return undefined;
+  const conditions = (status.conditions as readonly Condition[]).filter(({ type }) =>
+    conditionTypes.includes(type),
+  );
+  if (conditions.length === 0) return undefined;
   return {
     observedGeneration: status.observedGeneration ?? 0,
-    conditions: status.conditions as readonly Condition[],
+    conditions,
     dataPlane: { summary: status.dataPlane?.summary ?? '' },
   };
 }

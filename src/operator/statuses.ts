@@ -97,8 +97,10 @@ export class Statuses {
       const outcome = outcomeOf(object, verdict);
       const tracked = this.#tracked.get(id);
       if (tracked?.outcome === outcome) {
-        tracked.object = object;
+        this.#refreshObject(tracked, object);
         tracked.verdict = verdict;
+        // Its first endpoints are in this revision, not in the one that has been waited for.
+        if (!tracked.isProved && tracked.isEmpty && !empty.has(id)) tracked.sequence = sequence;
         tracked.isEmpty = empty.has(id);
         continue;
       }
@@ -125,6 +127,12 @@ export class Statuses {
     const { namespace, name } = readMeta(object);
     const tracked = this.#tracked.get(`${namespace}/${name}`);
     if (tracked === undefined || readMeta(tracked.object).generation !== readMeta(object).generation) return;
+    this.#refreshObject(tracked, object);
+  }
+
+  /** A cycle takes time: what it has translated may be older than what a watch has shown meanwhile. */
+  #refreshObject(tracked: Tracked, object: KubernetesObject): void {
+    if (!isNewer(resourceVersionOf(object), resourceVersionOf(tracked.object))) return;
     tracked.object = object;
     tracked.isQuiet = false;
   }
@@ -201,6 +209,7 @@ export class Statuses {
     const { namespace, name } = readMeta(newest);
     tracked.isWriting = true;
     this.#writing++;
+    let isFutile = false;
     try {
       tracked.written = (await objects.applyStatus(
         { ...kindOfRoutes, namespace },
@@ -210,7 +219,9 @@ export class Statuses {
         signal,
       )) as unknown as KubernetesObject;
       this.writes++;
-      if (status !== undefined) this.#tell(newest, before, status);
+      // Another manager holds fields that we want gone: saying it again would not help.
+      isFutile = resourceVersionOf(tracked.written) === resourceVersionOf(newest);
+      if (status !== undefined && !isFutile) this.#tell(newest, before, status);
     } catch (error) {
       tracked.notBeforeMs = performance.now() + retryMs;
       // Changed or gone meanwhile: its next version is on its way.
@@ -221,6 +232,7 @@ export class Statuses {
       if (current !== undefined) {
         current.isWriting = false;
         current.written = tracked.written;
+        if (isFutile) current.isQuiet = true;
       }
       tracked.isWriting = false;
       this.#writing--;

@@ -22,7 +22,7 @@ const operator = await cluster.startOperator();
 await operator.until(() => operator.said('published'));
 await cluster.untilProxiesReady();
 const backend = await echoBackend({ after: () => {} }, 'bench', 0, backendAddress);
-for (const object of service('bench', [backend.port], backendAddress)) await create(object);
+for (const object of service('bench', [backend.port], backendAddress)) await cluster.create(object);
 await moment(5000);
 const idle = memory();
 
@@ -32,7 +32,7 @@ for (let number = 0; number < samples; number++) {
   const host = `sample-${number}.test`;
   const clients = await Promise.all(cluster.proxies.map(({ http }) => HttpClient.open(http)));
   const startedMs = performance.now();
-  await create(simpleRoute(host, 'bench'));
+  await cluster.create(simpleRoute(host, 'bench'));
   const routed = Promise.all(
     clients.map(async (client) => {
       for (;;) {
@@ -52,7 +52,7 @@ for (let number = 0; number < samples; number++) {
   await moment(200);
 }
 for (let number = samples; number < routes; number++)
-  await create(simpleRoute(`sample-${number}.test`, 'bench'));
+  await cluster.create(simpleRoute(`sample-${number}.test`, 'bench'));
 await cluster.untilCondition(`sample-${routes - 1}-test`, 'Ready', 'True Programmed');
 await moment(5000);
 const loaded = memory();
@@ -73,20 +73,6 @@ process.stdout.write(
 );
 await cluster.stop();
 process.exit(0);
-
-async function create(object: unknown): Promise<void> {
-  const { kind, metadata } = object as {
-    readonly kind: string;
-    readonly metadata: { readonly name: string };
-  };
-  const path = {
-    Service: '/api/v1/namespaces/default/services',
-    EndpointSlice: '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices',
-    IngressRoute: '/apis/flint.dev/v1alpha1/namespaces/default/ingressroutes',
-  }[kind];
-  const { status, body } = await cluster.api.call('POST', path ?? '', object);
-  if (status !== 201) throw new Error(`${kind} ${metadata.name}: ${status} ${JSON.stringify(body)}`);
-}
 
 function memory(): { readonly operator: number; readonly proxy: number } {
   const proxies = cluster.proxies.map(({ flint }) => residentMegabytes(flint.pid));

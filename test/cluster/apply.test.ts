@@ -41,6 +41,21 @@ describe('a cluster with an operator and three data planes', { skip }, () => {
     await cluster.untilStatus('many-8.test', 404);
   });
 
+  test('a route whose endpoints come after it is Ready when they are served, and not before', async (context) => {
+    const backend = await echoBackend(context, 'last', 0, backendAddress);
+    for (let number = 1; number <= 20; number++) {
+      const name = `last-${number}`;
+      const [svc, slice] = service(name, [backend.port], backendAddress);
+      await cluster.create(simpleRoute(`${name}.test`, name));
+      await cluster.create(svc);
+      await moment((number % 5) * 100);
+      await cluster.create(slice);
+      await cluster.untilCondition(`${name}-test`, 'Ready', 'True Programmed');
+      assert.deepEqual(await cluster.statuses(`${name}.test`), [200, 200, 200], `route ${number}`);
+    }
+    await cluster.api.kubectl(['delete', 'ir,svc,endpointslices', '--all']);
+  });
+
   test('an edit is Ready at its own generation, and a weight shows in the traffic', async (context) => {
     const [one, two] = [
       await echoBackend(context, 'one', 0, backendAddress),
@@ -175,12 +190,16 @@ describe('a cluster with an operator and three data planes', { skip }, () => {
     await cluster.apply(yaml(route('squat', squat)), 'squatter');
     await cluster.untilCondition('squat', 'Accepted', 'False Invalid', 'squatter');
     assert.equal(await cluster.condition('squat', 'Stalled', 'squatter'), 'True Invalid');
-    await cluster.apply(yaml(simpleRoute('claimed.test', 'one')));
+    await cluster.apply(
+      yaml(...service('claimed', [80], backendAddress), simpleRoute('claimed.test', 'claimed')),
+    );
     await cluster.waitReady('claimed-test');
   });
 
   test('a route of another class is not ours, and one that leaves us is told nothing any more', async () => {
-    await cluster.apply(yaml(simpleRoute('moving.test', 'one')));
+    await cluster.apply(
+      yaml(...service('moving', [80], backendAddress), simpleRoute('moving.test', 'moving')),
+    );
     await cluster.waitReady('moving-test');
     await cluster.api.kubectl([
       'patch',

@@ -69,6 +69,8 @@ export class Interposer {
     const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
     if (isWrite && this.onWrite(write, 'after') === 'drop') return;
     response.writeHead(answer.statusCode ?? 500, answer.headers);
+    // The head of a quiet watch must not wait for its first event.
+    response.flushHeaders();
     answer.on('error', () => response.destroy());
     answer.pipe(response);
   }

@@ -171,7 +171,7 @@ export class TestCluster {
   async removeProxy(pod: ProxyPod): Promise<void> {
     this.proxies.splice(this.proxies.indexOf(pod), 1);
     await this.api.call('DELETE', `/api/v1/namespaces/flint-system/pods/${pod.name}?gracePeriodSeconds=0`);
-    if (pod.flint.process.exitCode === null) await pod.flint.stop('SIGKILL');
+    await pod.flint.stop('SIGKILL');
   }
 
   async untilProxiesReady(): Promise<void> {
@@ -180,6 +180,16 @@ export class TestCluster {
 
   async apply(manifests: string, namespace = 'default'): Promise<void> {
     await this.api.kubectl(['apply', '-n', namespace, '-f', '-'], manifests);
+  }
+
+  /** One object of the default namespace, without the time that kubectl takes. */
+  async create(object: unknown): Promise<void> {
+    const { kind, metadata } = object as {
+      readonly kind: string;
+      readonly metadata: { readonly name: string };
+    };
+    const { status, body } = await this.api.call('POST', collections[kind] ?? '', object);
+    if (status !== 201) throw new Error(`${kind} ${metadata.name}: ${status} ${JSON.stringify(body)}`);
   }
 
   async delete(kind: string, name: string, namespace = 'default'): Promise<void> {
@@ -320,6 +330,12 @@ export class TestCluster {
     if (code !== 200 && code !== 404) throw new Error(`${path}: ${code} ${JSON.stringify(body)}`);
   }
 }
+
+const collections: Readonly<Record<string, string>> = {
+  Service: '/api/v1/namespaces/default/services',
+  EndpointSlice: '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices',
+  IngressRoute: '/apis/flint.dev/v1alpha1/namespaces/default/ingressroutes',
+};
 
 export interface StoredRoute {
   readonly metadata: { readonly generation: number; readonly resourceVersion: string };

@@ -159,3 +159,18 @@ test('a worker that dies is reported with its error', async () => {
   await exited;
   assert.match(exits[0]?.message ?? '', /JSON/);
 });
+
+test('a drain that meets the very first table ends, whatever has begun', async (context) => {
+  const bundle = encode(model([host('a.test', 'up')], [upstream('up')]));
+  for (const turns of [0, 1, 5, 50]) {
+    const dataPlane = newDataPlane(context, 3);
+    const applying = dataPlane.apply(bundle, 1);
+    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await dataPlane.drain(0, 1000);
+    await applying;
+    assert.equal(dataPlane.revision.workers, 0, 'no thread is left');
+  }
+  const late = newDataPlane(context, 3);
+  await late.drain(0, 1000);
+  assert.deepEqual(await late.apply(bundle, 1), { kind: 'Unchanged' });
+});

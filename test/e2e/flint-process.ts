@@ -95,6 +95,7 @@ export class FlintProcess {
 
   /** Resolves to the exit code. */
   async stop(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return this.process.exitCode;
     const exited = once(this.process, 'exit');
     this.process.kill(signal);
     await exited;

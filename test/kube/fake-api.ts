@@ -149,7 +149,10 @@ export class FakeApi implements ApiTransport {
     if (subresource !== 'status' || query.get('fieldManager') === null)
       return failure(400, 'BadRequest', 'only a status can be applied here, by a manager');
     if (!isCurrent(content.metadata?.['resourceVersion'], object)) return conflict(object);
-    const stored = this.#store(collection, object, { ...object, status: content['status'] });
+    const stored = this.#store(collection, object, {
+      ...object,
+      status: applied(object['status'], content['status']),
+    });
     this.writes.push(`PATCH ${object.metadata.name}`);
     return json(200, stored);
   }
@@ -271,4 +274,16 @@ function isSelected({ metadata }: KubeObject, query: URLSearchParams): boolean {
   const [key = '', value] = query.get('labelSelector')?.split('=') ?? [];
   const labels = (metadata['labels'] ?? {}) as Content;
   return name === metadata.name && (value === undefined || labels[key] === value);
+}
+
+interface Conditions {
+  readonly conditions?: readonly { readonly type: string }[];
+}
+
+/** Types that begin with a domain are another manager's, and an apply of ours leaves them where they are. */
+function applied(before: unknown, after: unknown): unknown {
+  const foreign = ((before ?? {}) as Conditions).conditions?.filter(({ type }) => type.includes('/')) ?? [];
+  if (foreign.length === 0) return after;
+  const status = (after ?? {}) as Conditions;
+  return { ...status, conditions: [...(status.conditions ?? []), ...foreign] };
 }

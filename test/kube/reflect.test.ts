@@ -141,3 +141,17 @@ test('back-off grows, is bounded, and is spread', () => {
   least.reset();
   assert.equal(least.next(), 50);
 });
+
+test('an empty list after a full one is believed only when another one says so, too', async () => {
+  const full = { items: [object('a', '1'), object('b', '2')], resourceVersion: '2' };
+  const empty = { items: [], resourceVersion: '9' };
+  const mistaken = new ScriptedSource([full, empty, full], [[new Expired('too old')]]);
+  assert.deepEqual(await copies(mistaken, 5, { confirmEmptyMs: 1 }), [
+    ['a@1', 'b@2'],
+    ['a@1', 'b@2'],
+  ]);
+  const right = new ScriptedSource([full, empty, empty], [[new Expired('too old')]]);
+  assert.deepEqual(await copies(right, 5, { confirmEmptyMs: 1 }), [['a@1', 'b@2'], []]);
+  const fromTheStart = new ScriptedSource([empty], []);
+  assert.deepEqual(await copies(fromTheStart, 2), [[]]);
+});

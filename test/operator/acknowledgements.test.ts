@@ -227,6 +227,8 @@ test('without candidates every poll is aborted', async (context) => {
   register.update(candidate('a'), candidate('b'), candidate('c'));
   register.pods.serve('a', 1);
   await register.counted(1, '1/3');
+  // The one that answered is asked again after a pause.
+  await until('all are being asked', () => register.pods.asked.length === 4);
   register.update();
   await until('all polls are over', () => register.pods.aborted.length === 3);
   assert.deepEqual(register.acknowledgements.tally(1), { total: 0, serving: 0, laggards: [] });
@@ -246,3 +248,35 @@ test('the end of leading aborts every poll, and nobody is asked after it', async
   assert.equal(register.acknowledgements.count, 0);
   assert.equal(register.pods.asked.length, 2);
 });
+
+test('a pod that answers at once, whatever it is asked for, is not asked without a pause', async (context) => {
+  let asked = 0;
+  const acknowledgements = new Acknowledgements({
+    ask: () => {
+      asked++;
+      return Promise.resolve({ sequence: asked, digest: 'd', schemas: [1], workers: 1, refused: null });
+    },
+    digestOf: () => undefined,
+    onChange: () => {},
+    onSilence: () => {},
+    signal: abortedAtTheEnd(context),
+  });
+  acknowledgements.update([candidate('a')]);
+  for (let turn = 0; turn < 1000; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(asked < 100, `${asked} questions`);
+});
+
+test('a pod that claims a revision beyond all reason is not believed', async (context) => {
+  const register = new Register(context);
+  register.pods.serve('a', 2 ** 52, { digest: 'x' });
+  register.pods.serve('b', 7, { digest: 'x' });
+  register.update(candidate('a'), candidate('b'));
+  await until('both have answered', () => register.acknowledgements.beyond(3) > 0);
+  assert.equal(register.acknowledgements.beyond(3), 7);
+});
+
+function abortedAtTheEnd(context: TestContext): AbortSignal {
+  const controller = new AbortController();
+  context.after(() => controller.abort());
+  return controller.signal;
+}

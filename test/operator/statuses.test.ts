@@ -14,7 +14,7 @@ import { conditionOf, readStatus } from '#operator/route-status.ts';
 import type { ConditionType } from '#operator/route-status.ts';
 import { Statuses } from '#operator/statuses.ts';
 import type { Verdict } from '#translate/verdict.ts';
-import { failure, FakeApi } from '../kube/fake-api.ts';
+import { failure, FakeApi, json } from '../kube/fake-api.ts';
 import { until } from '../kube/until.ts';
 import { exactHost, modelOf, upstream } from '../model/large-model.ts';
 import { stopClock } from './fake-clock.ts';
@@ -582,3 +582,99 @@ test('a hundred objects are told with few writes at a time', async (context) => 
   assert.equal(office.writes.length, 100);
   assert.ok(most <= 8, `${most} at a time`);
 });
+
+test('endpoints that come after their route are waited for until everybody serves them', async (context) => {
+  const clock = stopClock(context);
+  const office = new Office(context, storeOf('web'));
+  office.pods.serve('a', 1);
+  office.acknowledgements.update([candidate('a')]);
+  await until('a has answered', () => office.acknowledgements.tally(1).serving === 1);
+  const host = exactHost('a.test', 'shop/s:80');
+  const rules = host.rules.map((rule) => ({ ...rule, ref: { ...rule.ref, namespace: 'shop', name: 'web' } }));
+  const withEndpoints = (count: number): RouteModel =>
+    modelOf([{ ...host, rules }], [upstream('shop/s:80', count)]);
+  office.publish(1, [accepted('web')], withEndpoints(0));
+  await office.told('web', 'Ready', 'False Pending');
+  office.publish(2, [accepted('web')], withEndpoints(1));
+  clock.advance(5000);
+  await office.settle();
+  assert.equal(office.said('web', 'Ready'), 'False Pending', 'a serves the revision before');
+  office.pods.serve('a', 2);
+  await office.told('web', 'Ready', 'True Programmed');
+});
+
+test('a condition of another manager is left alone, and nobody writes because of it', async (context) => {
+  stopClock(context);
+  const office = await proved(context, 'web');
+  const before = office.writes.length;
+  office.api.edit(routes, 'web', (route) => {
+    const status = route['status'] as { readonly conditions: readonly object[] };
+    return { ...route, status: { ...status, conditions: [...status.conditions, foreign] } };
+  });
+  office.observe('web');
+  await office.settle();
+  assert.equal(office.writes.length, before);
+});
+
+test('an object of another controller with a condition of its own costs no write', async (context) => {
+  stopClock(context);
+  const office = new Office(context, storeOf('web'));
+  office.api.edit(routes, 'web', (route) => ({ ...route, status: { conditions: [foreign] } }));
+  office.publish(1, [{ name: 'web', kind: 'NotOurs', problems: [] }]);
+  await office.settle();
+  assert.deepEqual(office.writes, []);
+});
+
+test('a condition of ours that another manager holds, too, is not written again and again', async (context) => {
+  stopClock(context);
+  const office = await proved(context, 'web');
+  const before = office.writes.length;
+  // The API server keeps what somebody else owns: the write changes nothing.
+  office.api.tap = (request, answer) =>
+    request.method === 'PATCH' ? json(200, office.api.get(routes, 'web')) : answer();
+  office.api.edit(routes, 'web', (route) => {
+    const status = route['status'] as { readonly conditions: readonly object[] };
+    return {
+      ...route,
+      status: { ...status, conditions: [...status.conditions, { ...foreign, type: 'Stalled' }] },
+    };
+  });
+  const { length } = office.api.requests;
+  office.observe('web');
+  await office.settle();
+  assert.equal(office.api.requests.length, length + 1);
+  assert.equal(office.writes.length, before);
+});
+
+test('what a watch has shown meanwhile is not taken back by a cycle that began before it', async (context) => {
+  stopClock(context);
+  const office = await proved(context, 'web');
+  const stale = office.route('web');
+  office.api.edit(routes, 'web', (route) => ({ ...route, status: {} }));
+  office.observe('web');
+  await office.told('web', 'Ready', 'True Programmed');
+  office.statuses.publish({
+    sequence: 2,
+    model,
+    verdicts: [
+      {
+        kind: 'Accepted',
+        object: { kind: 'IngressRoute', namespace: 'shop', name: 'web' },
+        hosts: ['a.test'],
+        problems: [],
+      },
+    ],
+    routes: new Map([['shop/web', stale]]),
+  });
+  const { length } = office.api.requests;
+  await office.settle();
+  assert.equal(office.api.requests.length, length);
+});
+
+const foreign = {
+  type: 'example.com/Audited',
+  status: 'True',
+  reason: 'Audited',
+  message: '',
+  lastTransitionTime: '2026-01-01T00:00:00Z',
+};
