@@ -90,14 +90,16 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     return this.#state === State.Open && !this.#isExchanging && this.#parser.isBetweenMessages;
   }
 
-  /** For a drain that has run out of patience with connections that send nothing. */
-  closeIdle(): void {
+  /** For a drain that has run out of patience with connections that have no request under way. */
+  closeWaiting(): void {
     if (this.isIdle) this.#linger();
+    else if (this.#state === State.Open && !this.#isExchanging) this.#refuse('head-timeout');
   }
 
   /** The hard way; a body that reads until close must not look complete. */
   destroy(): void {
-    if (this.#isExchanging && this.#framing === 'Close') this.#socket.reset();
+    const isCut = this.#isExchanging || this.#socket.pendingBytes > 0;
+    if (isCut && this.#framing === 'Close') this.#socket.reset();
     else this.#socket.destroy();
   }
 
@@ -343,7 +345,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
       return;
     }
     this.#stalledMs = left === this.#lingeringBytes ? this.#stalledMs + lingerMs : 0;
-    if (left === 0 || this.#stalledMs >= stalledReaderMs) this.#socket.destroy();
+    if (left === 0 || this.#stalledMs >= stalledReaderMs) this.destroy();
     else {
       this.#lingeringBytes = left;
       this.#setTimer(lingerMs);

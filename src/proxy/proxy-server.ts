@@ -53,7 +53,7 @@ export class ProxyServer implements ConnectionOwner {
     for (const listener of this.#listeners.splice(0)) listener.close();
     if (this.#connections.size === 0) return;
     const impatient = setTimeout(() => {
-      for (const connection of this.#connections) connection.closeIdle();
+      for (const connection of this.#connections) connection.closeWaiting();
     }, patienceMs);
     const merciless = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy();

@@ -147,3 +147,16 @@ test('nobody reads standard output any more: requests are served on', async (con
   }
   assert.equal(await flint.stop('SIGINT'), 0);
 });
+
+test('half a request head does not hold up a drain: it is answered, and the connection ends', async (context) => {
+  const flint = await startFlint(context, yaml(simpleRoute('shop.test', 'shop')));
+  const client = await HttpClient.open(flint.httpPort);
+  client.send('GET / HTTP/1.1\r\nHost: sh');
+  // Another connection shows that the half head has been read.
+  assert.equal((await request(flint.httpPort, 'shop.test', '/')).status, 503);
+  const stopped = flint.stop('SIGINT');
+  assert.equal((await client.answer()).status, 408);
+  await client.untilEnded();
+  client.close();
+  assert.equal(await stopped, 0);
+});
