@@ -31,72 +31,48 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
       writeErr: (text) => terminal.stderr(text),
     });
 
-  root
-    .command('run')
-    .description('serve manifests from files, without a cluster; changes take effect as they are saved')
-    .option(
-      '-f, --file <path...>',
-      'manifest files, or folders with .yaml, .yml and .json files',
-      collect,
-      [],
-    )
-    .option(
-      '--route <route...>',
-      'HOST/PREFIX=ADDR:PORT[,ADDR:PORT]: routes on the command line',
-      collect,
-      [],
-    )
-    .option('--http <host:port>', 'where to accept HTTP', parseHostPort, { host: '0.0.0.0', port: 8080 })
-    .option('--admin <host:port>', 'where to serve /metrics, /livez, /readyz and /revision', parseHostPort, {
-      host: '127.0.0.1',
-      port: 9901,
-    })
-    .option('--workers <n>', 'threads that serve requests (default: the CPUs available)', parseCount)
-    .addOption(
-      new Option('--load-balancing <policy>', 'how endpoints are chosen')
-        .choices(['LeastRequests', 'RoundRobin'])
-        .default('LeastRequests'),
-    )
-    .addOption(
-      new Option('--access-log <format>', 'on standard output').choices(['json', 'off']).default('json'),
-    )
-    .addOption(logLevel())
-    .option('--drain-delay <ms>', 'after SIGTERM: not ready, but accepting, for this long', parseCount, 5000)
-    .option('--grace <ms>', 'then: how long requests under way may take to finish', parseCount, 30_000)
-    .action(async (options) => {
-      // Before anything is loaded: the first process of a container has no other way to be asked to stop.
-      const stop = waitForStop(terminal);
-      const { run } = await import('./run.ts');
-      setCode(await run(options, stop));
-    });
+  servingOptions(
+    root
+      .command('run')
+      .description('serve manifests from files, without a cluster; changes take effect as they are saved')
+      .option(
+        '-f, --file <path...>',
+        'manifest files, or folders with .yaml, .yml and .json files',
+        collect,
+        [],
+      )
+      .option(
+        '--route <route...>',
+        'HOST/PREFIX=ADDR:PORT[,ADDR:PORT]: routes on the command line',
+        collect,
+        [],
+      )
+      .addOption(loadBalancing()),
+    '127.0.0.1',
+  ).action(async (options) => {
+    // Before anything is loaded: the first process of a container has no other way to be asked to stop.
+    const stop = waitForStop(terminal);
+    const { run } = await import('./run.ts');
+    setCode(await run(options, stop));
+  });
 
-  root
-    .command('proxy')
-    .description('the data plane of a cluster: serve what the operator publishes')
-    .option('--http <host:port>', 'where to accept HTTP', parseHostPort, { host: '0.0.0.0', port: 8080 })
-    .option('--admin <host:port>', 'where to serve /metrics, /livez, /readyz and /revision', parseHostPort, {
-      host: '0.0.0.0',
-      port: 9901,
-    })
-    .option('--workers <n>', 'threads that serve requests (default: the CPUs available)', parseCount)
-    .option('--routes-namespace <name>', 'where the operator publishes', routesNamespace)
-    .option(
-      '--service-account <folder>',
-      'with token and ca.crt, as the kubelet mounts it',
-      '/var/run/secrets/kubernetes.io/serviceaccount',
-    )
-    .addOption(
-      new Option('--access-log <format>', 'on standard output').choices(['json', 'off']).default('json'),
-    )
-    .addOption(logLevel())
-    .option('--drain-delay <ms>', 'after SIGTERM: not ready, but accepting, for this long', parseCount, 5000)
-    .option('--grace <ms>', 'then: how long requests under way may take to finish', parseCount, 30_000)
-    .action(async (options) => {
-      // Before anything is loaded: the first process of a container has no other way to be asked to stop.
-      const stop = waitForStop(terminal);
-      const { proxy } = await import('./proxy.ts');
-      setCode(await proxy(options, stop));
-    });
+  servingOptions(
+    root
+      .command('proxy')
+      .description('the data plane of a cluster: serve what the operator publishes')
+      .option('--routes-namespace <name>', 'where the operator publishes', routesNamespace)
+      .option(
+        '--service-account <folder>',
+        'with token and ca.crt, as the kubelet mounts it',
+        '/var/run/secrets/kubernetes.io/serviceaccount',
+      ),
+    '0.0.0.0',
+  ).action(async (options) => {
+    // Before anything is loaded: the first process of a container has no other way to be asked to stop.
+    const stop = waitForStop(terminal);
+    const { proxy } = await import('./proxy.ts');
+    setCode(await proxy(options, stop));
+  });
 
   root
     .command('operator')
@@ -114,11 +90,7 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
     })
     .option('--lease-duration <ms>', 'how long followers wait for a silent leader', parseCount, 15_000)
     .option('--chunk-retention <ms>', 'how long chunks stay that no head names', parseCount, 600_000)
-    .addOption(
-      new Option('--load-balancing <policy>', 'how endpoints are chosen')
-        .choices(['LeastRequests', 'RoundRobin'])
-        .default('LeastRequests'),
-    )
+    .addOption(loadBalancing())
     .addOption(logLevel())
     .action(async (options) => {
       // Before anything is loaded: the first process of a container has no other way to be asked to stop.
@@ -150,6 +122,29 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
     });
 
   return root;
+}
+
+/** What every command has that serves requests. */
+function servingOptions(command: Command, adminHost: string): Command {
+  return command
+    .option('--http <host:port>', 'where to accept HTTP', parseHostPort, { host: '0.0.0.0', port: 8080 })
+    .option('--admin <host:port>', 'where to serve /metrics, /livez, /readyz and /revision', parseHostPort, {
+      host: adminHost,
+      port: 9901,
+    })
+    .option('--workers <n>', 'threads that serve requests (default: the CPUs available)', parseCount)
+    .addOption(
+      new Option('--access-log <format>', 'on standard output').choices(['json', 'off']).default('json'),
+    )
+    .addOption(logLevel())
+    .option('--drain-delay <ms>', 'after SIGTERM: not ready, but accepting, for this long', parseCount, 5000)
+    .option('--grace <ms>', 'then: how long requests under way may take to finish', parseCount, 30_000);
+}
+
+function loadBalancing(): Option {
+  return new Option('--load-balancing <policy>', 'how endpoints are chosen')
+    .choices(['LeastRequests', 'RoundRobin'])
+    .default('LeastRequests');
 }
 
 function logLevel(): Option {

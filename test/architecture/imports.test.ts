@@ -136,3 +136,26 @@ test('only main.ts ends the process, and nothing outside transport asks for the 
       assert.doesNotMatch(text, /process\.versions|globalThis\.Bun|\bBun\.[a-z]/, file);
   }
 });
+
+test('what a data-plane pod loads holds neither the official client nor the operator', () => {
+  const byFile = Map.groupBy(imports, ({ file }) => file);
+  const loaded = new Set<string>();
+  const packagesLoaded = new Set<string>();
+  const load = (file: string): void => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    for (const { from } of byFile.get(file) ?? []) {
+      if (from.startsWith('#')) load(`src/${from.slice(1)}`);
+      else if (from.startsWith('.')) load(posix.join(posix.dirname(file), from));
+      else if (!from.startsWith('node:')) packagesLoaded.add(from);
+    }
+  };
+  // The command, and the entry of its threads.
+  load('src/cli/proxy.ts');
+  load('src/dataplane/worker.ts');
+  assert.ok(loaded.has('src/kube/reflect.ts') && loaded.has('src/proxy/exchange.ts'));
+  const folders = new Set([...loaded].map((file) => file.split('/')[1]));
+  for (const folder of ['cluster', 'operator', 'translate', 'local', 'api'])
+    assert.equal(folders.has(folder), false, folder);
+  assert.deepEqual([...packagesLoaded].sort(), ['ajv', 'pino', 'prom-client', 're2js']);
+});

@@ -1,4 +1,4 @@
-// `make bench`: CPU time per request beside nginx, interleaved in one run, each proxy alone on one core.
+// `make bench`: CPU time per request beside nginx and haproxy, interleaved in one run, each proxy alone on one core.
 //
 // Load and backend share the other core. What counts is CPU time per request, user and system, as the kernel accounts
 // for it; throughput is shown for scale. A run with a single answer other than 200 is thrown out with its reason.
@@ -9,13 +9,15 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { backendConf, proxyConf } from './nginx-conf.ts';
+import { backendConf, haproxyConf, nginxConf } from './peer-conf.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5);
 const seconds = Number(process.env['BENCH_SECONDS'] ?? 4);
+/** Whom the ratios are to. */
+const reference = 'nginx';
 
 interface Workload {
   readonly name: string;
@@ -63,8 +65,8 @@ interface Proxy {
 interface Sample {
   readonly microsecondsPerRequest: number;
   readonly requestsPerSecond: number;
-  readonly p50: string;
-  readonly p99: string;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
 }
 
 /** User and system time of a process and all its threads, in seconds. */
@@ -130,9 +132,28 @@ function measure(proxy: Proxy, workload: Workload, folder: string): Sample {
   return {
     microsecondsPerRequest: (spent / requests) * 1e6,
     requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? 0),
-    p50: /50%\s+(\S+)/.exec(text)?.[1] ?? '',
-    p99: /99%\s+(\S+)/.exec(text)?.[1] ?? '',
+    p50Ms: milliseconds(/50%\s+(\S+)/.exec(text)?.[1] ?? ''),
+    p99Ms: milliseconds(/99%\s+(\S+)/.exec(text)?.[1] ?? ''),
   };
+}
+
+/** `1.23ms`, `456.00us`, `1.20s`. */
+function milliseconds(text: string): number {
+  const [, number = 'NaN', unit = ''] = /^([\d.]+)(us|ms|s)$/.exec(text) ?? [];
+  return Number(number) * ({ us: 0.001, ms: 1, s: 1000 }[unit] ?? Number.NaN);
+}
+
+function versions(): readonly string[] {
+  const first = (command: string, ...args: readonly string[]): string => {
+    const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', cwd: root });
+    return (stdout || stderr).split('\n')[0] ?? '';
+  };
+  return [
+    first('nginx', '-v').replace('nginx version: ', ''),
+    first('haproxy', '-v').replace(/ \d{4}\/.*/, ''),
+    `Bun ${first('hack/runtime', 'bun', '--version')}`,
+    `Node ${process.version}`,
+  ];
 }
 
 function median(values: readonly number[]): number {
@@ -141,9 +162,9 @@ function median(values: readonly number[]): number {
 }
 
 function requireTools(): void {
-  for (const tool of ['nginx', 'wrk', 'taskset'])
+  for (const tool of ['nginx', 'haproxy', 'wrk', 'taskset'])
     if (spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0)
-      throw new Error(`${tool} is missing; on Debian: apt-get install nginx-light wrk util-linux`);
+      throw new Error(`${tool} is missing; on Debian: apt-get install nginx-light haproxy wrk util-linux`);
 }
 
 async function main(): Promise<void> {
@@ -159,50 +180,46 @@ async function main(): Promise<void> {
     mkdirSync(join(folder, 'files'));
     writeFileSync(join(folder, 'files', '10k'), Buffer.alloc(10_240, 'x'));
     writeFileSync(join(folder, 'files', '1m'), Buffer.alloc(1_048_576, 'x'));
-    const [one, two, nginxPort, flintPort] = [
-      await freePort(),
-      await freePort(),
-      await freePort(),
-      await freePort(),
-    ];
-    writeFileSync(join(folder, 'backend.conf'), backendConf(folder, [one, two]));
-    writeFileSync(join(folder, 'proxy.conf'), proxyConf(folder, nginxPort, [one, two]));
+    const backends = [await freePort(), await freePort()];
+    writeFileSync(join(folder, 'backend.conf'), backendConf(folder, backends));
     start(1, 'nginx', ['-p', folder, '-c', join(folder, 'backend.conf')]);
-    const nginx = start(0, 'nginx', ['-p', folder, '-c', join(folder, 'proxy.conf')]);
-    const flintArgs = [
-      'node',
-      'src/main.ts',
-      'run',
-      '--workers',
-      '1',
-      '--access-log',
-      'off',
-      '--log-level',
-      'error',
+    const write = (name: string, text: string): string => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    const nginx = (port: number, buffers: 'default' | '64k'): ChildProcess =>
+      start(0, 'nginx', [
+        '-p',
+        folder,
+        '-c',
+        write(`nginx-${buffers}.conf`, nginxConf(folder, port, backends, buffers)),
+      ]);
+    const flint = (runtime: string, port: number): ChildProcess =>
+      start(0, 'hack/runtime', [
+        ...[runtime, 'src/main.ts', 'run', '--workers', '1', '--access-log', 'off', '--log-level', 'error'],
+        ...['--http', `127.0.0.1:${port}`, '--admin', '127.0.0.1:0'],
+        ...['--route', `shop.test/=${backends.map((backend) => `127.0.0.1:${backend}`).join()}`],
+      ]);
+    const starts: readonly (readonly [name: string, start: (port: number) => ChildProcess])[] = [
+      [reference, (port) => nginx(port, 'default')],
+      ['nginx, 64 KB buffers', (port) => nginx(port, '64k')],
+      [
+        'haproxy',
+        (port) => start(0, 'haproxy', ['-q', '-f', write('haproxy.cfg', haproxyConf(port, backends))]),
+      ],
+      ['Flint on Bun', (port) => flint('bun', port)],
+      ['Flint on Node', (port) => flint('node', port)],
     ];
-    const flint = start(0, 'hack/runtime', [
-      ...flintArgs,
-      '--http',
-      `127.0.0.1:${flintPort}`,
-      '--admin',
-      '127.0.0.1:0',
-      '--route',
-      `shop.test/=127.0.0.1:${one},127.0.0.1:${two}`,
-    ]);
-    const proxies: readonly Proxy[] = [
-      { name: 'nginx', port: nginxPort, pid: nginx.pid ?? 0 },
-      { name: 'flint', port: flintPort, pid: flint.pid ?? 0 },
-    ];
-    for (const { port } of [{ port: one }, ...proxies]) await untilAnswering(port);
+    const proxies: Proxy[] = [];
+    for (const [name, startProxy] of starts) {
+      const port = await freePort();
+      proxies.push({ name, port, pid: startProxy(port).pid ?? 0 });
+      await untilAnswering(port);
+    }
 
-    const version = spawnSync('nginx', ['-v'], { encoding: 'utf8' })
-      .stderr.trim()
-      .replace('nginx version: ', '');
-    say(`${version} beside Flint on Node ${process.version}; ${rounds} rounds of ${seconds} s, medians\n`);
-    say(
-      '| workload | nginx us/request | flint us/request | ratio | nginx req/s | flint req/s | nginx p99 | flint p99 |',
-    );
-    say('|---|---|---|---|---|---|---|---|');
+    say(`${versions().join(', ')}; ${rounds} rounds of ${seconds} s, interleaved, medians\n`);
+    say('| workload | proxy | CPU us/request | ratio to nginx | requests/s | p50 | p99 |');
+    say('|---|---|---|---|---|---|---|');
     for (const workload of workloads) {
       const samples = new Map<string, Sample[]>(proxies.map(({ name }) => [name, []]));
       for (const proxy of proxies) measure(proxy, workload, folder);
@@ -210,19 +227,17 @@ async function main(): Promise<void> {
         for (const proxy of proxies) samples.get(proxy.name)?.push(measure(proxy, workload, folder));
       const of = (name: string, pick: (sample: Sample) => number): number =>
         median((samples.get(name) ?? []).map(pick));
-      const [ours, theirs] = ['flint', 'nginx'].map((name) =>
-        of(name, (sample) => sample.microsecondsPerRequest),
-      );
-      const p99 = (name: string): string => samples.get(name)?.at(-1)?.p99 ?? '';
-      say(
-        `| ${workload.name} | ${theirs?.toFixed(1)} | ${ours?.toFixed(1)} | ${((ours ?? 0) / (theirs ?? 1)).toFixed(2)} | ` +
-          `${of('nginx', (sample) => sample.requestsPerSecond).toFixed(0)} | ` +
-          `${of('flint', (sample) => sample.requestsPerSecond).toFixed(0)} | ${p99('nginx')} | ${p99('flint')} |`,
-      );
+      const cost = (name: string): number => of(name, (sample) => sample.microsecondsPerRequest);
+      for (const { name } of proxies)
+        say(
+          `| ${name === reference ? workload.name : ''} | ${name} | ${cost(name).toFixed(1)} | ` +
+            `${(cost(name) / cost(reference)).toFixed(2)} | ` +
+            `${of(name, (sample) => sample.requestsPerSecond).toFixed(0)} | ` +
+            `${of(name, (sample) => sample.p50Ms).toFixed(2)} ms | ${of(name, (sample) => sample.p99Ms).toFixed(2)} ms |`,
+        );
     }
-    say(
-      `\nresident memory after it all: ${proxies.map(({ name, pid }) => `${name} ${residentMegabytes(pid).toFixed(0)} MB`).join(', ')}`,
-    );
+    say('\n| resident memory after it all | |\n|---|---|');
+    for (const { name, pid } of proxies) say(`| ${name} | ${residentMegabytes(pid).toFixed(0)} MB |`);
   } finally {
     for (const child of children) child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
