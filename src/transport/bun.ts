@@ -52,6 +52,19 @@ declare const Bun: {
 
 const ipv4Mapped = '::ffff:';
 
+/**
+ * Bun cannot give up a connection that is being opened: one that nobody wants any more holds its descriptor until the
+ * kernel gives up, two minutes later. So many of them to one address are enough; further ones fail at once.
+ */
+const maxAbandoned = 32;
+const abandonedByAddress = new Map<string, number>();
+
+function countAbandoned(address: string, change: 1 | -1): void {
+  const count = (abandonedByAddress.get(address) ?? 0) + change;
+  if (count > 0) abandonedByAddress.set(address, count);
+  else abandonedByAddress.delete(address);
+}
+
 class BunSocket implements Socket {
   remoteAddress: string;
   remotePort: number;
@@ -64,6 +77,8 @@ class BunSocket implements Socket {
   #isEnding = false;
   #isClosed = false;
   #needsReset = false;
+  /** Closed while it was being opened. */
+  #isAbandoned = false;
 
   constructor(remoteAddress: string, remotePort: number, events: SocketEvents | undefined) {
     this.remoteAddress = remoteAddress;
@@ -111,6 +126,7 @@ class BunSocket implements Socket {
 
   onOpen(raw: RawSocket): void {
     if (this.#isClosed) {
+      this.#settleAbandoned();
       if (this.#needsReset) raw.terminate();
       else raw.end();
       return;
@@ -157,10 +173,20 @@ class BunSocket implements Socket {
 
   /** The runtime says that it is over. */
   onClosed(code: string | undefined): void {
+    this.#settleAbandoned();
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#forget();
     this.events?.onClose(code);
+  }
+
+  #settleAbandoned(): void {
+    if (this.#isAbandoned) countAbandoned(this.#address, -1);
+    this.#isAbandoned = false;
+  }
+
+  get #address(): string {
+    return `${this.remoteAddress} ${this.remotePort}`;
   }
 
   #close(withReset: boolean): void {
@@ -168,6 +194,10 @@ class BunSocket implements Socket {
     this.#isClosed = true;
     this.#needsReset = withReset;
     const raw = this.#raw;
+    if (raw === undefined) {
+      this.#isAbandoned = true;
+      countAbandoned(this.#address, 1);
+    }
     this.#forget();
     if (withReset) raw?.terminate();
     else raw?.end();
@@ -245,6 +275,10 @@ export const bunTransport: Transport = {
 
   connect(address, port, events): Socket {
     const socket = new BunSocket(address, port, events);
+    if ((abandonedByAddress.get(`${address} ${port}`) ?? 0) >= maxAbandoned) {
+      setImmediate(() => socket.onClosed('ETIMEDOUT'));
+      return socket;
+    }
     const options = { hostname: address, port, allowHalfOpen: true, data: socket, socket: connecting };
     // Whether it failed is said by connectError.
     Bun.connect(options).catch(() => {});
