@@ -78,7 +78,7 @@ writeFileSync(file, manifests(shopPort, apiPort));
 const flint = spawn(
   `${root}hack/runtime`,
   [
-    'node',
+    process.env['FLINT_RUNTIME'] ?? 'node',
     'src/main.ts',
     'run',
     '-f',
