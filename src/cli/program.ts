@@ -1,5 +1,6 @@
 // The command line: which commands there are. Each is loaded when it is called, so that none pays for another.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parseCidr } from '#http/ip-ranges.ts';
 import { proxySelector, routesNamespace, systemNamespace } from '#model/wire-names.ts';
 import { waitForStop } from './stop-signal.ts';
 import { exitCode } from './terminal.ts';
@@ -133,6 +134,12 @@ function servingOptions(command: Command, adminHost: string): Command {
       port: 9901,
     })
     .option('--workers <n>', 'threads that serve requests (default: the CPUs available)', parseCount)
+    .option(
+      '--trusted-proxy <cidr>',
+      'a proxy in front, whose X-Forwarded-For, Forwarded and X-Request-Id are believed; may be repeated',
+      collectCidr,
+      [],
+    )
     .addOption(
       new Option('--access-log <format>', 'on standard output').choices(['json', 'off']).default('json'),
     )
@@ -155,6 +162,12 @@ function logLevel(): Option {
 
 /** Options that may be given several times. */
 function collect(value: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, value];
+}
+
+function collectCidr(value: string, previous: readonly string[] = []): readonly string[] {
+  if (parseCidr(value) === undefined)
+    throw new InvalidArgumentError('It is no CIDR block, such as 10.0.0.0/8 or fd00::/8.');
   return [...previous, value];
 }
 

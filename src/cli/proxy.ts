@@ -14,6 +14,7 @@ export interface ProxyOptions {
   readonly http: HostPort;
   readonly admin: HostPort;
   readonly workers?: number;
+  readonly trustedProxy: readonly string[];
   readonly routesNamespace: string;
   readonly serviceAccount: string;
   readonly accessLog: 'json' | 'off';
@@ -30,6 +31,7 @@ export async function proxy(options: ProxyOptions, stop: Promise<Stop>): Promise
     http: options.http,
     admin: options.admin,
     workers: options.workers ?? availableParallelism(),
+    trustedProxies: options.trustedProxy,
     logger,
     writeAccessLog: accessLog === undefined ? undefined : (lines) => accessLog.write(lines),
     contactAgeSeconds: () => follower.contactAgeSeconds,

@@ -19,6 +19,7 @@ export interface RunOptions extends SourceOptions {
   readonly http: HostPort;
   readonly admin: HostPort;
   readonly workers?: number;
+  readonly trustedProxy: readonly string[];
   readonly loadBalancing: LoadBalancing;
   readonly accessLog: 'json' | 'off';
   readonly logLevel: string;
@@ -36,6 +37,7 @@ export async function run(options: RunOptions, stop: Promise<Stop>): Promise<num
     http: options.http,
     admin: options.admin,
     workers: options.workers ?? availableParallelism(),
+    trustedProxies: options.trustedProxy,
     logger,
     writeAccessLog: accessLog === undefined ? undefined : (lines) => accessLog.write(lines),
   });

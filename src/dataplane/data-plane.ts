@@ -21,6 +21,8 @@ export interface DataPlaneOptions {
   readonly http: { readonly host: string; readonly port: number };
   readonly admin: { readonly host: string; readonly port: number };
   readonly workers: number;
+  /** CIDR blocks of proxies in front of this one; none when absent. */
+  readonly trustedProxies?: readonly string[];
   readonly logger: Logger;
   readonly writeAccessLog: ((lines: string) => void) | undefined;
   /** How long nobody has heard from where bundles come from; undefined when they do not come from a cluster. */
@@ -64,6 +66,7 @@ export class DataPlane {
     this.#pool = new WorkerPool({
       workers,
       listen,
+      trustedProxies: options.trustedProxies ?? [],
       logger: options.logger,
       writeAccessLog: options.writeAccessLog,
       onServed: (sequence) => this.#onServed(sequence),

@@ -40,7 +40,7 @@ export class Recorder implements ProxyObserver {
     if (fault !== undefined) this.#metrics.countFault(fault);
     this.#accessLog?.write({
       requestId: exchange.requestId,
-      client: exchange.downstream.remoteAddress,
+      client: exchange.clientAddress,
       method: request.method,
       host: request.authority,
       path: request.path,

@@ -10,6 +10,8 @@ import { WorkerHandle } from './worker-handle.ts';
 export interface WorkerPoolOptions {
   readonly workers: number;
   readonly listen: ListenOptions;
+  /** CIDR blocks; none when absent. */
+  readonly trustedProxies?: readonly string[];
   readonly logger: Logger;
   /** Undefined: no access log. */
   readonly writeAccessLog: ((lines: string) => void) | undefined;
@@ -82,7 +84,11 @@ export class WorkerPool {
     const startedMs = performance.now();
     const startWorker = this.#options.startWorker ?? ((...start) => new WorkerHandle(...start));
     const handle = startWorker(
-      { metrics, hasAccessLog: this.#options.writeAccessLog !== undefined },
+      {
+        metrics,
+        hasAccessLog: this.#options.writeAccessLog !== undefined,
+        trustedProxies: this.#options.trustedProxies ?? [],
+      },
       {
         onAccessLog: (lines) => this.#options.writeAccessLog?.(lines),
         onExit: (gone, error) => this.#onExit(gone, error, performance.now() - startedMs),

@@ -12,6 +12,8 @@ import type { ListenOptions } from '#transport/transport.ts';
 export interface WorkerStart {
   readonly metrics: SharedArrayBuffer;
   readonly hasAccessLog: boolean;
+  /** CIDR blocks. */
+  readonly trustedProxies: readonly string[];
 }
 
 export type ToWorker =

@@ -1,6 +1,7 @@
 // The entry of a worker thread: its own listener, table and pools, told what to serve by the main thread.
 import { parentPort, workerData } from 'node:worker_threads';
 import { defaultParserLimits } from '#h1/parser-limits.ts';
+import { IpRanges } from '#http/ip-ranges.ts';
 import { ProxyContext } from '#proxy/proxy-context.ts';
 import { ProxyServer } from '#proxy/proxy-server.ts';
 import { AccessLog } from '#telemetry/access-log.ts';
@@ -12,12 +13,18 @@ import { StagedTable } from './staged-table.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
 
 function serveMain(port: NonNullable<typeof parentPort>): void {
-  const { metrics, hasAccessLog } = workerData as WorkerStart;
+  const { metrics, hasAccessLog, trustedProxies } = workerData as WorkerStart;
   const tell = (message: FromWorker): void => port.postMessage(message);
   const accessLog = hasAccessLog ? new AccessLog((lines) => tell({ kind: 'AccessLog', lines })) : undefined;
   const recorder = new Recorder(new MetricWriter(metrics), accessLog);
   const server = new ProxyServer(
-    new ProxyContext(transport, new TimerWheel(), defaultParserLimits, recorder),
+    new ProxyContext(
+      transport,
+      new TimerWheel(),
+      defaultParserLimits,
+      recorder,
+      new IpRanges(trustedProxies),
+    ),
   );
   const staged = new StagedTable();
 

@@ -15,7 +15,8 @@ import { WriteBatch } from '#transport/write-batch.ts';
 import type { Downstream } from './downstream.ts';
 import { Exchange } from './exchange.ts';
 import type { ProxyContext } from './proxy-context.ts';
-import { forwardedLinesOf } from './request-head-writer.ts';
+import { trustedForwarding, untrustedForwarding } from './forwarding.ts';
+import type { Forwarding } from './forwarding.ts';
 import {
   responseFramingOf,
   writeInterimHead,
@@ -42,8 +43,8 @@ export interface ConnectionOwner {
 }
 
 export class ClientConnection implements SocketEvents, RequestSink, Downstream, TimerOwner {
-  readonly remoteAddress: string;
-  readonly forwardedLines: string;
+  /** Undefined: the peer is a trusted proxy, and every request says where it comes from. */
+  readonly #forwarding: Forwarding | undefined;
   isRequestComplete = true;
   isBlocked = false;
   readonly #context: ProxyContext;
@@ -78,8 +79,9 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#context = context;
     this.#owner = owner;
     this.#socket = socket;
-    this.remoteAddress = socket.remoteAddress;
-    this.forwardedLines = forwardedLinesOf(socket.remoteAddress, 'http');
+    this.#forwarding = context.trustedProxies.includes(socket.remoteAddress)
+      ? undefined
+      : untrustedForwarding(socket.remoteAddress, 'http');
     this.#parser = new RequestParser(this, context.limits);
     this.#exchange = new Exchange(context, this);
     this.#timer = new Timer(this);
@@ -101,6 +103,17 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     const isCut = this.#isExchanging || this.#socket.pendingBytes > 0;
     if (isCut && this.#framing === 'Close') this.#socket.reset();
     else this.#socket.destroy();
+  }
+
+  forwardingOf(head: RequestHead): Forwarding {
+    return (
+      this.#forwarding ??
+      trustedForwarding(head, this.#socket.remoteAddress, 'http', this.#context.trustedProxies)
+    );
+  }
+
+  get peerAddress(): string {
+    return this.#socket.remoteAddress;
   }
 
   // Reading

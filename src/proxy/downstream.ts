@@ -1,15 +1,16 @@
 // The client's side of an exchange, whatever protocol the client speaks.
 import type { Fault, FaultCode } from '#http/fault.ts';
-import type { ResponseHead } from '#http/message-head.ts';
+import type { RequestHead, ResponseHead } from '#http/message-head.ts';
+import type { Forwarding } from './forwarding.ts';
 
 export interface Downstream {
-  readonly remoteAddress: string;
+  readonly peerAddress: string;
   /** The client has sent its request to the last byte. */
   readonly isRequestComplete: boolean;
   /** More is waiting to be read by the client than the high-water mark. */
   readonly isBlocked: boolean;
-  /** `X-Forwarded-For`, `-Proto` and `X-Real-IP` lines, ready to send. */
-  readonly forwardedLines: string;
+  /** Where this request comes from. */
+  forwardingOf(head: RequestHead): Forwarding;
   sendInterim(head: ResponseHead): void;
   sendHead(head: ResponseHead): void;
   sendBody(bytes: Buffer, start: number, end: number): void;

@@ -35,6 +35,8 @@ export class Exchange implements UpstreamUser, TimerOwner {
   // What the observer reads.
   readonly request = new RoutedRequest();
   requestId = '';
+  /** Who asks, as far as that is known: the peer, or whom a trusted proxy names. */
+  clientAddress = '';
   endpoint: Endpoint | undefined = undefined;
   status = 0;
   fault: FaultCode | undefined = undefined;
@@ -74,6 +76,9 @@ export class Exchange implements UpstreamUser, TimerOwner {
   /** `head` is read now and not kept: everything needed later is copied out of it. */
   begin(head: RequestHead): void {
     this.#reset();
+    const forwarding = this.downstream.forwardingOf(head);
+    this.clientAddress = forwarding.clientAddress;
+    if (forwarding.requestId !== '') this.requestId = forwarding.requestId;
     const fault = this.request.place(head, this.#table);
     if (fault !== undefined) {
       this.#fail(fault);
@@ -87,7 +92,7 @@ export class Exchange implements UpstreamUser, TimerOwner {
       this.#context.headWriter,
       head,
       this.request,
-      this.downstream.forwardedLines,
+      forwarding,
       this.requestId,
     );
     this.#isChunked = head.framing === BodyFraming.Chunked;
@@ -103,6 +108,7 @@ export class Exchange implements UpstreamUser, TimerOwner {
   #reset(): void {
     this.request.clear();
     this.requestId = newRequestId();
+    this.clientAddress = this.downstream.peerAddress;
     this.endpoint = undefined;
     this.status = 0;
     this.fault = undefined;

@@ -44,7 +44,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 const socketModules = new Set(['node:net', 'node:tls', 'node:http2', 'node:dgram']);
 const socketFolders = new Set(['transport']);
 /** `isIP` and its like judge text. */
-const socketExceptions = new Set(['src/api/ip-address.ts', 'src/http/authority.ts']);
+const socketExceptions = new Set(['src/api/ip-address.ts', 'src/http/authority.ts', 'src/http/ip-ranges.ts']);
 
 const hotFolders = new Set(['http', 'h1', 'route', 'transport', 'upstream', 'proxy']);
 

@@ -89,7 +89,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function untilAnswering(port: number): Promise<void> {
+async function untilAnswering(name: string, port: number): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt++) {
     try {
       const response = await fetch(`http://127.0.0.1:${port}/tiny`, { headers: { host: 'shop.test' } });
@@ -99,7 +99,7 @@ async function untilAnswering(port: number): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
-  throw new Error(`nothing answers on port ${port}`);
+  throw new Error(`${name} does not answer on port ${port}`);
 }
 
 function measure(proxy: Proxy, workload: Workload, folder: string): Sample {
@@ -194,12 +194,12 @@ async function main(): Promise<void> {
         '-c',
         write(`nginx-${buffers}.conf`, nginxConf(folder, port, backends, buffers)),
       ]);
-    const flint = (runtime: string, port: number): ChildProcess =>
-      start(0, 'hack/runtime', [
-        ...[runtime, 'src/main.ts', 'run', '--workers', '1', '--access-log', 'off', '--log-level', 'error'],
-        ...['--http', `127.0.0.1:${port}`, '--admin', '127.0.0.1:0'],
-        ...['--route', `shop.test/=${backends.map((backend) => `127.0.0.1:${backend}`).join()}`],
-      ]);
+    const serving = ['run', '--workers', '1', '--access-log', 'off', '--log-level', 'error'];
+    const routed = ['--route', `shop.test/=${backends.map((backend) => `127.0.0.1:${backend}`).join()}`];
+    const flint = (runtime: string, port: number): ChildProcess => {
+      const listening = ['--http', `127.0.0.1:${port}`, '--admin', '127.0.0.1:0'];
+      return start(0, 'hack/runtime', [runtime, 'src/main.ts', ...serving, ...listening, ...routed]);
+    };
     const starts: readonly (readonly [name: string, start: (port: number) => ChildProcess])[] = [
       [reference, (port) => nginx(port, 'default')],
       ['nginx, 64 KB buffers', (port) => nginx(port, '64k')],
@@ -214,7 +214,7 @@ async function main(): Promise<void> {
     for (const [name, startProxy] of starts) {
       const port = await freePort();
       proxies.push({ name, port, pid: startProxy(port).pid ?? 0 });
-      await untilAnswering(port);
+      await untilAnswering(name, port);
     }
 
     say(`${versions().join(', ')}; ${rounds} rounds of ${seconds} s, interleaved, medians\n`);

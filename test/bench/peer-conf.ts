@@ -65,7 +65,7 @@ export function haproxyConf(port: number, backends: readonly number[]): string {
   return `
 global
   nbthread 1
-  maxconn 16384
+  maxconn 8192
 defaults
   mode http
   timeout connect 1s

@@ -38,6 +38,11 @@ const mistakes: readonly (readonly [args: string, stderr: RegExp])[] = [
   ['run -f /nowhere.yaml', /^flint: -f \/nowhere\.yaml: there is no such file or folder/],
   ['run --route a.test', /^flint: --route a\.test: there is no "="/],
   ['run --route a.test=1.2.3.4:5 extra=1', /^flint: --route extra=1: "1" is no ADDRESS:PORT/],
+  [
+    'run --trusted-proxy 10.0.0.0/99',
+    /^error: option '--trusted-proxy <cidr>' argument '10\.0\.0\.0\/99' is invalid\. It is no CIDR block/,
+  ],
+  ['operator --lease-duration 10', /^flint: --lease-duration 10: it must be at least 1000 ms/],
   ['run --http 8080', /^error: option '--http <host:port>' argument '8080' is invalid\. It is no HOST:PORT/],
   ['run --http a:65536', /^error: option '--http <host:port>' argument 'a:65536' is invalid/],
   ['run --http ::1:80', /^error: option '--http <host:port>' argument '::1:80' is invalid/],

@@ -139,7 +139,7 @@ test('a worker that dies is reported with its error', async () => {
     onExit = resolve;
   });
   const handle = new WorkerHandle(
-    { metrics: newMetricMemory(), hasAccessLog: false },
+    { metrics: newMetricMemory(), hasAccessLog: false, trustedProxies: [] },
     {
       onAccessLog: () => {},
       onExit: (_, error) => {

@@ -1,0 +1,57 @@
+// Sets of IP addresses, written as CIDR blocks.
+import { BlockList, isIP } from 'node:net';
+
+type Family = 'ipv4' | 'ipv6';
+
+export class IpRanges {
+  readonly isEmpty: boolean;
+  readonly #list = new BlockList();
+
+  /** Throws a RangeError that names the text which is no block. */
+  constructor(blocks: readonly string[]) {
+    this.isEmpty = blocks.length === 0;
+    for (const block of blocks) {
+      const parsed = parseCidr(block);
+      if (parsed === undefined)
+        throw new RangeError(`"${block}" is no CIDR block, such as 10.0.0.0/8 or fd00::/8`);
+      this.#list.addSubnet(parsed.address, parsed.prefix, parsed.family);
+    }
+  }
+
+  /** False for what is no address. */
+  includes(address: string): boolean {
+    const family = familyOf(address);
+    return family !== undefined && !this.isEmpty && this.#list.check(address, family);
+  }
+}
+
+/** A block, or a single address; undefined for anything else. */
+export function parseCidr(
+  text: string,
+): { readonly address: string; readonly prefix: number; readonly family: Family } | undefined {
+  const [, address = '', digits] = /^([0-9a-fA-F.:]+)(?:\/([0-9]{1,3}))?$/.exec(text) ?? [];
+  const family = familyOf(address);
+  if (family === undefined) return undefined;
+  const longest = family === 'ipv4' ? 32 : 128;
+  const prefix = digits === undefined ? longest : Number(digits);
+  return prefix <= longest ? { address, prefix, family } : undefined;
+}
+
+/** `1.2.3.4`, `1.2.3.4:80`, `2001:db8::1`, `[2001:db8::1]:80`: the address in it; undefined without one. */
+export function addressIn(node: string): string | undefined {
+  const [, bracketed, v4] =
+    /^(?:\[([0-9a-fA-F.:]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5})$/.exec(node) ?? [];
+  const address = bracketed ?? v4 ?? node;
+  return familyOf(address) === undefined ? undefined : address;
+}
+
+function familyOf(text: string): Family | undefined {
+  switch (isIP(text)) {
+    case 4:
+      return 'ipv4';
+    case 6:
+      return 'ipv6';
+    default:
+      return undefined;
+  }
+}

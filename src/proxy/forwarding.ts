@@ -1,0 +1,82 @@
+// Where a request comes from: what is written about it, and what a peer may say itself.
+//
+// A peer outside the trusted ranges is the client, whatever it says. A trusted one is a proxy: what it says is kept and
+// appended to, and the client is the last address in X-Forwarded-For that is not itself a trusted proxy.
+import type { RequestHead } from '#http/message-head.ts';
+import { addressIn } from '#http/ip-ranges.ts';
+import type { IpRanges } from '#http/ip-ranges.ts';
+
+export interface Forwarding {
+  readonly clientAddress: string;
+  /** X-Forwarded-For, -Proto, X-Real-IP and, after a trusted peer that sent one, Forwarded; ready to send. */
+  readonly lines: string;
+  /** Empty: the authority of the request. */
+  readonly host: string;
+  /** Empty: a new one has to be made. */
+  readonly requestId: string;
+  /** Other X-Forwarded-* fields go through as they came. */
+  readonly isFromTrusted: boolean;
+}
+
+/** The same for every request of a connection. */
+export function untrustedForwarding(peer: string, scheme: 'http' | 'https'): Forwarding {
+  return {
+    clientAddress: peer,
+    lines: linesOf(peer, scheme, peer),
+    host: '',
+    requestId: '',
+    isFromTrusted: false,
+  };
+}
+
+/** For one request of a peer in the trusted ranges. */
+export function trustedForwarding(
+  head: RequestHead,
+  peer: string,
+  scheme: 'http' | 'https',
+  trusted: IpRanges,
+): Forwarding {
+  const { fields } = head;
+  const chain = fields.combined('x-forwarded-for');
+  const client = clientIn(chain, peer, trusted);
+  const said = fields.combined('x-forwarded-proto')?.toLowerCase();
+  const proto = said === 'http' || said === 'https' ? said : scheme;
+  const forwarded = fields.combined('forwarded');
+  const host = fields.combined('x-forwarded-host') ?? '';
+  const requestId = fields.combined('x-request-id') ?? '';
+  const lines = linesOf(chain === undefined || chain === '' ? peer : `${chain}, ${peer}`, proto, client);
+  return {
+    clientAddress: client,
+    lines:
+      forwarded === undefined
+        ? lines
+        : `${lines}Forwarded: ${forwarded}, for=${nodeOf(peer)};proto=${scheme}\r\n`,
+    host: oneToken.test(host) ? host : '',
+    requestId: oneToken.test(requestId) ? requestId : '',
+    isFromTrusted: true,
+  };
+}
+
+/** No list, nothing that has to be quoted. */
+const oneToken = /^[\w.:[\]~-]{1,255}$/;
+
+function linesOf(chain: string, proto: string, client: string): string {
+  return `X-Forwarded-For: ${chain}\r\nX-Forwarded-Proto: ${proto}\r\nX-Real-IP: ${client}\r\n`;
+}
+
+/** From the right: every address is vouched for by the one after it, as long as that is trusted. */
+function clientIn(chain: string | undefined, peer: string, trusted: IpRanges): string {
+  let client = peer;
+  for (const node of (chain ?? '').split(',').reverse()) {
+    const address = addressIn(node.trim());
+    if (address === undefined) break;
+    client = address;
+    if (!trusted.includes(address)) break;
+  }
+  return client;
+}
+
+/** As a node of RFC 7239: an IPv6 address is quoted. */
+function nodeOf(address: string): string {
+  return address.includes(':') ? `"[${address}]"` : address;
+}
