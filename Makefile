@@ -2,7 +2,7 @@
 
 NODE := hack/runtime node
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit check lint types format generate fuzz bench bench-cluster e2e image clean
+.PHONY: help setup run test unit check lint types format generate fuzz bench bench-cluster soak e2e image clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,12 +47,15 @@ generate: setup ## rewrite what is made from code: the tables of docs/reference
 fuzz: setup ## fuzz the parsers; FUZZ_SECONDS=600 for longer than the default of 30 a target
 	$(NODE) test/fuzz/fuzz.ts --seconds $(or $(FUZZ_SECONDS),30)
 
-bench: setup ## requests per CPU second beside nginx, in one run
-	$(NODE) test/bench/bench.ts
+bench: setup ## cost, latency and memory beside nginx and haproxy; BENCH_ONLY='10 KB' BENCH_ROUNDS=1 for less
+	@$(NODE) test/bench/bench.ts
 
 bench-cluster: setup ## from apply to routed on a real API server, and the memory of it
 	@hack/kube-assets >/dev/null
 	hack/private-network $(NODE) test/bench/cluster.ts
+
+soak: setup ## mixed traffic for SOAK_SECONDS=600; fails at a failed request or memory that grows
+	@$(NODE) hack/soak.ts
 
 image: setup ## the container image
 	@echo "make image: there is no image yet; run Flint from a checkout with 'npm run -s flint -- run'" >&2; exit 1

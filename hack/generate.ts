@@ -7,6 +7,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { parse } from 'yaml';
 import { createProgram } from '../src/cli/program.ts';
+import { settingDefinitions } from '../src/cli/settings.ts';
+import type { SettingDefinition } from '../src/cli/settings.ts';
 import { faults } from '../src/http/fault.ts';
 import type { Fault } from '../src/http/fault.ts';
 import { dataPlaneMetrics } from '../src/telemetry/data-plane-metrics.ts';
@@ -77,6 +79,30 @@ function capitalise(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+function settingsTable(): string {
+  const rows = settingDefinitions.map(({ key, type, default: fallback, readBy, help }) => [
+    `\`${key}\``,
+    settingType(type),
+    `\`${Array.isArray(fallback) ? '[]' : String(fallback)}\``,
+    readBy,
+    help,
+  ]);
+  return table(['setting', 'type', 'default', 'read by', 'meaning'], rows);
+}
+
+function settingType(type: SettingDefinition['type']): string {
+  switch (type.kind) {
+    case 'Count':
+      return `${type.least}-${type.most}`;
+    case 'Duration':
+      return 'duration';
+    case 'CidrList':
+      return 'list of CIDR blocks';
+    case 'Word':
+      return type.words.join(' / ');
+  }
+}
+
 interface Schema {
   readonly type?: string;
   readonly description?: string;
@@ -138,6 +164,7 @@ const pages: Readonly<Record<string, () => string>> = {
   'docs/reference/errors.md': errorsTable,
   'docs/reference/metrics.md': metricsTables,
   'docs/reference/flags.md': flagsTables,
+  'docs/reference/settings.md': settingsTable,
   'docs/reference/ingressroute.md': crdTable,
 };
 

@@ -7,6 +7,7 @@ import { Ajv } from 'ajv';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { RE2JS } from 're2js';
 import { isFields } from './field-reader.ts';
+import { isCidr } from './ip-address.ts';
 import { metadataProblems, withoutNulls } from './kubernetes-object.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 import type { Problem } from './problem.ts';
@@ -190,6 +191,7 @@ function celEnvironment(): Environment {
     .registerFunction('list.sum(): dyn', (list: readonly (bigint | number)[]) =>
       list.reduce<bigint>((sum, each) => sum + BigInt(each), 0n),
     )
+    .registerFunction('isCIDR(string): bool', isCidr)
     .registerFunction('string.matchesRe2(string): bool', (text: string, pattern: string) =>
       RE2JS.compile(pattern).matcher(text).find(),
     );

@@ -42,6 +42,11 @@ export class FieldReader {
     this.#refuse(this.place(key), message);
   }
 
+  /** Whether the field is there, whatever it holds. */
+  has(key: string): boolean {
+    return this.#present(key) !== undefined;
+  }
+
   string(key: string): string | undefined {
     const value = this.#present(key);
     if (value === undefined || typeof value === 'string') return value;
@@ -90,7 +95,9 @@ export class FieldReader {
 
   /** The object at `key`; an absent one is a Problem and reads as empty. */
   requiredObject(key: string): FieldReader {
-    return new FieldReader(this.#fields[key], this.place(key), this.#problems);
+    if (this.has(key)) return new FieldReader(this.#fields[key], this.place(key), this.#problems);
+    this.refuse(key, 'is required');
+    return new FieldReader({}, this.place(key), this.#problems);
   }
 
   objects(key: string, most: number): readonly FieldReader[] {

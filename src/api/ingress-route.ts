@@ -1,9 +1,15 @@
 // IngressRoute as users write it, and the parser that turns an object of unknown shape into one.
 import { parseDurationMs } from './duration.ts';
 import { FieldReader } from './field-reader.ts';
+import { answersItself, readFilters, replacesPrefix } from './filters.ts';
+import type { Filter } from './filters.ts';
+import { isFieldName, isFieldValue } from './field-grammar.ts';
 import { hostnameFault } from './hostname.ts';
 import { readMeta } from './kubernetes-object.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
+import { pathFault } from './path.ts';
+import { readRequestPolicy } from './policy.ts';
+import type { RequestPolicy } from './policy.ts';
 import type { Problem } from './problem.ts';
 
 const pathTypes = ['Exact', 'PathPrefix', 'RegularExpression'] as const;
@@ -49,6 +55,8 @@ export interface Timeouts {
 export interface Rule {
   readonly name?: string | undefined;
   readonly matches: readonly RouteMatch[];
+  readonly filters: readonly Filter[];
+  readonly policy: RequestPolicy;
   readonly backendRefs: readonly BackendRef[];
   readonly timeouts: Timeouts;
 }
@@ -68,6 +76,8 @@ export interface IngressRoute {
   readonly ingressClassName?: string | undefined;
   readonly hostnames: readonly string[];
   readonly pathPolicy: PathPolicy;
+  /** What holds for every rule that does not say otherwise. */
+  readonly policy: RequestPolicy;
   readonly rules: readonly Rule[];
 }
 
@@ -78,8 +88,6 @@ export type Parsed<T> =
 const serviceName = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const ruleName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const className = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const fieldValue = /^[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?$/;
-const fieldName = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
 const printable = /^[\x21-\x7e]+$/;
 
 /**
@@ -89,11 +97,13 @@ const printable = /^[\x21-\x7e]+$/;
 export function parseIngressRoute(object: KubernetesObject): Parsed<IngressRoute> {
   const problems: Problem[] = [];
   const spec = new FieldReader(object['spec'], 'spec', problems);
+  const policy = spec.object('policy');
   const value: IngressRoute = {
     ...readMeta(object),
     ingressClassName: readName(spec, 'ingressClassName', className),
     hostnames: readHostnames(spec),
-    pathPolicy: readPathPolicy(spec.object('policy')?.object('path')),
+    pathPolicy: readPathPolicy(policy?.object('path')),
+    policy: readRequestPolicy(policy),
     rules: readRules(spec),
   };
   return problems.length === 0 ? { kind: 'Parsed', value } : { kind: 'Refused', problems };
@@ -139,13 +149,28 @@ function readRules(spec: FieldReader): readonly Rule[] {
 
 function readRule(rule: FieldReader): Rule {
   const backendRefs = rule.objects('backendRefs', 16).map(readBackendRef);
-  if (backendRefs.length === 0) rule.refuse('backendRefs', 'needs at least one Service');
+  const matches = rule.objects('matches', 64).map(readMatch);
+  const filters = readFilters(rule);
+  if (answersItself(filters)) {
+    if (rule.has('backendRefs'))
+      rule.refuse('backendRefs', 'have no use where RequestRedirect or DirectResponse answers');
+  } else if (backendRefs.length === 0) rule.refuse('backendRefs', 'needs at least one Service');
+  if (replacesPrefix(filters) && !hasOnePrefix(matches))
+    rule.refuse('filters', 'ReplacePrefixMatch needs a rule with exactly one match, a PathPrefix');
   return {
     name: readName(rule, 'name', ruleName),
-    matches: rule.objects('matches', 64).map(readMatch),
+    matches,
+    filters,
+    policy: readRequestPolicy(rule.object('policy')),
     backendRefs,
     timeouts: readTimeouts(rule.object('timeouts')),
   };
+}
+
+/** No match at all is a PathPrefix of "/". */
+function hasOnePrefix(matches: readonly RouteMatch[]): boolean {
+  const [first] = matches;
+  return matches.length <= 1 && (first?.path?.type ?? 'PathPrefix') === 'PathPrefix';
 }
 
 function readMatch(match: FieldReader): RouteMatch {
@@ -162,19 +187,15 @@ function readPath(path: FieldReader): PathMatch {
   const type = path.oneOf('type', pathTypes);
   const value = path.string('value');
   if (value !== undefined) {
-    if (value.length > 1024) path.refuse('value', 'is longer than 1024 characters');
-    if (!printable.test(value)) path.refuse('value', 'must be printable ASCII without spaces');
-    if (type !== 'RegularExpression') refuseDoubtfulPath(path, value);
+    const fault = type === 'RegularExpression' ? expressionFault(value) : pathFault(value);
+    if (fault !== undefined) path.refuse('value', fault);
   }
   return { type, value };
 }
 
-function refuseDoubtfulPath(path: FieldReader, value: string): void {
-  if (!value.startsWith('/')) path.refuse('value', 'must start with /');
-  if (/[?#]/.test(value)) path.refuse('value', 'holds neither a query nor a fragment');
-  if (value.includes('//')) path.refuse('value', 'holds no //');
-  if (/\/\.{1,2}(?:\/|$)/.test(value)) path.refuse('value', 'holds no . or .. segment');
-  if (/%2f/i.test(value)) path.refuse('value', 'holds no %2F');
+function expressionFault(value: string): string | undefined {
+  if (value.length > 1024) return 'is longer than 1024 characters';
+  return printable.test(value) ? undefined : 'must be printable ASCII without spaces';
 }
 
 function readHeaders(match: FieldReader): readonly NamedMatch[] {
@@ -182,8 +203,8 @@ function readHeaders(match: FieldReader): readonly NamedMatch[] {
   return match.objects('headers', 16).map((header) => {
     const named = readNamed(header, 4096);
     const name = named.name.toLowerCase();
-    if (!fieldName.test(named.name)) header.refuse('name', `"${named.name}" is no field name`);
-    if (!fieldValue.test(named.value)) header.refuse('value', 'is no field value in printable ASCII');
+    if (!isFieldName(named.name)) header.refuse('name', `"${named.name}" is no field name`);
+    if (!isFieldValue(named.value)) header.refuse('value', 'is no field value in printable ASCII');
     if (seen.has(name)) header.refuse('name', `"${named.name}" is matched twice`);
     seen.add(name);
     return named;

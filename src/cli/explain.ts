@@ -3,7 +3,10 @@ import { decode, encode } from '#model/bundle.ts';
 import type { RouteModel } from '#model/route-model.ts';
 import { endpointText, hostKey } from '#model/route-model.ts';
 import { normalizePath } from '#model/request-path.ts';
+import { rewritePath } from '#filter/path-rewrite.ts';
+import { locationOf } from '#filter/request-redirect.ts';
 import type { Candidate, Unmet } from '#route/candidate.ts';
+import type { CompiledRoute } from '#route/compiled-route.ts';
 import { explain as explainHost } from '#route/explain.ts';
 import type { CandidateOpinion } from '#route/explain.ts';
 import type { MatchRequest } from '#route/match-request.ts';
@@ -48,19 +51,22 @@ export function explain(urlText: string, options: ExplainOptions, terminal: Term
     print('404: no rule of this host takes the request');
     return exitCode.negative;
   }
-  for (const line of backendLines(taken.candidate, model)) print(line);
+  for (const line of outcomeLines(taken.candidate, { ...request, path: normal.path }, model)) print(line);
   return exitCode.ok;
 }
 
 interface ExplainedRequest extends MatchRequest {
   readonly hostname: string;
+  readonly scheme: 'http' | 'https';
+  /** With its port. */
+  readonly authority: string;
 }
 
 function parseRequest(urlText: string, options: ExplainOptions): ExplainedRequest {
   // Not by URL: it would resolve the dot segments and escapes whose treatment is to be explained.
-  const parsed = /^(?:https?:\/\/)?(\[[^\]]*\]|[^/?#:]+)(?::[0-9]+)?([^?#]*)(?:\?([^#]*))?/i.exec(urlText);
+  const parsed = /^(?:(https?):\/\/)?(\[[^\]]*\]|[^/?#:]+)(:[0-9]+)?([^?#]*)(?:\?([^#]*))?/i.exec(urlText);
   if (parsed === null) throw new Error(`"${urlText}" is no URL such as http://shop.example.com/path`);
-  const [, hostname = '', path = '', query = ''] = parsed;
+  const [, scheme = '', hostname = '', port = '', path = '', query = ''] = parsed;
   const fields = new Map<string, string>();
   for (const header of options.header) {
     const colon = header.indexOf(':');
@@ -74,6 +80,8 @@ function parseRequest(urlText: string, options: ExplainOptions): ExplainedReques
   return {
     method: options.method,
     hostname: hostname.toLowerCase(),
+    scheme: scheme.toLowerCase() === 'https' ? 'https' : 'http',
+    authority: `${hostname}${port}`,
     path: path === '' ? '/' : path,
     query,
     field: (name) => fields.get(name),
@@ -137,7 +145,31 @@ function unmetText(unmet: Unmet): string {
   }
 }
 
-function backendLines({ route }: Candidate, model: RouteModel): readonly string[] {
+function outcomeLines({ route }: Candidate, request: ExplainedRequest, model: RouteModel): readonly string[] {
+  const { filters } = route;
+  if (filters === undefined) return backendLines(route, model);
+  const { answer, rewrite, maxBodyBytes } = filters;
+  const lines: string[] = [];
+  if (filters.hasClientIp) lines.push('only for the client addresses that the policy admits; else 403');
+  if (maxBodyBytes < Infinity) lines.push(`request bodies of at most ${maxBodyBytes} bytes; else 413`);
+  if (answer?.kind === 'DirectResponse') return [...lines, `${answer.status}: the rule answers itself`];
+  if (answer?.kind === 'RequestRedirect') {
+    const { authority, path, query } = request;
+    return [
+      ...lines,
+      `${answer.status} -> ${locationOf(answer, { scheme: request.scheme, authority, path, query })}`,
+    ];
+  }
+  if (rewrite !== undefined) {
+    const host = rewrite.hostname.kind === 'OtherHost' ? rewrite.hostname.name : request.authority;
+    lines.push(`forwarded as ${rewritePath(rewrite.path, request.path)} of host ${host}`);
+  }
+  if (filters.requestHeaders !== undefined) lines.push('with changed request headers');
+  if (filters.responseHeaders !== undefined) lines.push('with changed response headers');
+  return [...lines, ...backendLines(route, model)];
+}
+
+function backendLines(route: CompiledRoute, model: RouteModel): readonly string[] {
   if (route.totalWeight === 0) return ['500: all backends of the rule have weight 0'];
   return route.backends.map((backend) => {
     const share = `${Math.round((backend.weight / route.totalWeight) * 1000) / 10}%`;

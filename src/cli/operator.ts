@@ -8,17 +8,19 @@ import { ApiClient, ApiError } from '#kube/api-client.ts';
 import type { LoadBalancing } from '#model/route-model.ts';
 import { askRevision } from '#operator/ask-revision.ts';
 import { Operator } from '#operator/operator.ts';
+import type { OperatorSnapshot } from '#operator/operator.ts';
 import { LostLeadership } from '#operator/publisher.ts';
 import { AdminServer } from '#telemetry/admin-server.ts';
 import { createLogger } from '#telemetry/log.ts';
 import { createOperatorMetrics } from '#telemetry/operator-metrics.ts';
-import { defaultTranslateSettings } from '#translate/defaults.ts';
 import type { HostPort } from './program.ts';
+import { loadSettings } from './settings.ts';
+import type { SettingsOptions } from './settings.ts';
 import type { Stop } from './stop-signal.ts';
 import { exitCode } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface OperatorCommandOptions {
+export interface OperatorCommandOptions extends SettingsOptions {
   readonly kubeconfig?: string;
   readonly watchNamespace: readonly string[];
   readonly routesNamespace: string;
@@ -27,12 +29,25 @@ export interface OperatorCommandOptions {
   readonly admin: HostPort;
   readonly leaseDuration: number;
   readonly chunkRetention: number;
-  readonly loadBalancing: LoadBalancing;
+  readonly loadBalancing?: LoadBalancing;
   readonly logLevel: string;
 }
 
 const leaseName = 'flint-operator';
 const shortestLeaseMs = 1000;
+
+/** What a follower counts. */
+const idleSnapshot: OperatorSnapshot = {
+  sequence: 0,
+  publishWrites: 0,
+  statusWrites: 0,
+  failures: 0,
+  repairs: 0,
+  members: 0,
+  contactAgeSeconds: 0,
+  cycleSeconds: 0,
+  routes: new Map(),
+};
 
 export async function operator(
   options: OperatorCommandOptions,
@@ -41,6 +56,7 @@ export async function operator(
 ): Promise<number> {
   if (options.leaseDuration < shortestLeaseMs)
     throw new Error(`--lease-duration ${options.leaseDuration}: it must be at least ${shortestLeaseMs} ms`);
+  const { translate } = await loadSettings(options);
   const logger = createLogger(options.logLevel);
   const client = new ApiClient(new KubeConfigTransport(loadKubeConfig(options.kubeconfig)));
   const identity = `${hostname()}_${randomUUID()}`;
@@ -67,7 +83,7 @@ export async function operator(
           systemNamespace: options.systemNamespace,
           proxySelector: options.proxySelector,
           chunkRetentionMs: options.chunkRetention,
-          translate: { ...defaultTranslateSettings, loadBalancing: options.loadBalancing },
+          translate: { ...translate, loadBalancing: options.loadBalancing ?? translate.loadBalancing },
           ask: askRevision,
           log: logger,
         },
@@ -90,14 +106,9 @@ export async function operator(
   });
 
   const registry = createOperatorMetrics(() => {
-    const none = { sequence: 0, publishWrites: 0, statusWrites: 0, repairs: 0, members: 0, cycleSeconds: 0 };
-    const { failures, ...snapshot } = leader?.snapshot ?? {
-      ...none,
-      failures: 0,
-      contactAgeSeconds: 0,
-      routes: new Map<string, number>(),
-    };
-    return { ...snapshot, failures: failures + electionFailures, isLeading: election.isLeading };
+    const snapshot = leader?.snapshot ?? idleSnapshot;
+    const failures = snapshot.failures + electionFailures;
+    return { ...snapshot, failures, isLeading: election.isLeading };
   });
   const admin = new AdminServer({
     // A follower is as ready as a leader: it waits for its turn.

@@ -51,7 +51,6 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
       .addOption(loadBalancing()),
     '127.0.0.1',
   ).action(async (options) => {
-    // Before anything is loaded: the first process of a container has no other way to be asked to stop.
     const stop = waitForStop(terminal);
     const { run } = await import('./run.ts');
     setCode(await run(options, stop));
@@ -69,7 +68,6 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
       ),
     '0.0.0.0',
   ).action(async (options) => {
-    // Before anything is loaded: the first process of a container has no other way to be asked to stop.
     const stop = waitForStop(terminal);
     const { proxy } = await import('./proxy.ts');
     setCode(await proxy(options, stop));
@@ -92,9 +90,10 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
     .option('--lease-duration <ms>', 'how long followers wait for a silent leader', parseCount, 15_000)
     .option('--chunk-retention <ms>', 'how long chunks stay that no head names', parseCount, 600_000)
     .addOption(loadBalancing())
+    .option('--settings <file>', 'settings in YAML, as docs/reference/settings.md lists them')
+    .option('--set <key=value>', 'one setting, on top of the file; may be repeated', collect, [])
     .addOption(logLevel())
     .action(async (options) => {
-      // Before anything is loaded: the first process of a container has no other way to be asked to stop.
       const stop = waitForStop(terminal);
       const { operator } = await import('./operator.ts');
       setCode(await operator(options, terminal, stop));
@@ -140,6 +139,8 @@ function servingOptions(command: Command, adminHost: string): Command {
       collectCidr,
       [],
     )
+    .option('--settings <file>', 'settings in YAML, as docs/reference/settings.md lists them')
+    .option('--set <key=value>', 'one setting, on top of the file; may be repeated', collect, [])
     .addOption(
       new Option('--access-log <format>', 'on standard output').choices(['json', 'off']).default('json'),
     )
@@ -149,9 +150,10 @@ function servingOptions(command: Command, adminHost: string): Command {
 }
 
 function loadBalancing(): Option {
-  return new Option('--load-balancing <policy>', 'how endpoints are chosen')
-    .choices(['LeastRequests', 'RoundRobin'])
-    .default('LeastRequests');
+  return new Option(
+    '--load-balancing <policy>',
+    'how endpoints are chosen, whatever the settings say',
+  ).choices(['LeastRequests', 'RoundRobin']);
 }
 
 function logLevel(): Option {

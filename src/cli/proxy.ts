@@ -1,39 +1,24 @@
 // `flint proxy`: the data plane of a cluster. It follows the head and serves what the head names.
-import { availableParallelism } from 'node:os';
 import { BundleFollower } from '#dataplane/bundle-follower.ts';
 import { DataPlane } from '#dataplane/data-plane.ts';
 import { ApiClient } from '#kube/api-client.ts';
 import { podTransport } from '#kube/pod-transport.ts';
-import { accessLogDestination } from '#telemetry/access-log.ts';
-import { createLogger } from '#telemetry/log.ts';
-import type { HostPort } from './program.ts';
+import { openServing } from './serving.ts';
+import type { ServingOptions } from './serving.ts';
 import type { Stop } from './stop-signal.ts';
 import { exitCode } from './terminal.ts';
 
-export interface ProxyOptions {
-  readonly http: HostPort;
-  readonly admin: HostPort;
-  readonly workers?: number;
-  readonly trustedProxy: readonly string[];
+export interface ProxyOptions extends ServingOptions {
   readonly routesNamespace: string;
   readonly serviceAccount: string;
-  readonly accessLog: 'json' | 'off';
-  readonly logLevel: string;
-  readonly drainDelay: number;
-  readonly grace: number;
 }
 
 export async function proxy(options: ProxyOptions, stop: Promise<Stop>): Promise<number> {
-  const logger = createLogger(options.logLevel);
-  const accessLog = options.accessLog === 'json' ? accessLogDestination() : undefined;
+  const serving = await openServing(options);
+  const { logger } = serving;
   const client = new ApiClient(podTransport(process.env, options.serviceAccount));
   const dataPlane = new DataPlane({
-    http: options.http,
-    admin: options.admin,
-    workers: options.workers ?? availableParallelism(),
-    trustedProxies: options.trustedProxy,
-    logger,
-    writeAccessLog: accessLog === undefined ? undefined : (lines) => accessLog.write(lines),
+    ...serving.dataPlane,
     contactAgeSeconds: () => follower.contactAgeSeconds,
   });
   const ending = new AbortController();
@@ -64,6 +49,6 @@ export async function proxy(options: ProxyOptions, stop: Promise<Stop>): Promise
   await following;
   client.close();
   logger.info('stopped');
-  accessLog?.end();
+  serving.close();
   return exitCode.ok;
 }

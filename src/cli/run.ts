@@ -1,50 +1,33 @@
 // `flint run`: operator and data plane in one process, on manifests in files.
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { DataPlane } from '#dataplane/data-plane.ts';
 import { Coalesce } from '#local/coalesce.ts';
 import { FileWatcher } from '#local/file-watcher.ts';
 import { LocalOperator } from '#local/local-operator.ts';
 import type { LoadBalancing } from '#model/route-model.ts';
-import { accessLogDestination } from '#telemetry/access-log.ts';
-import { createLogger } from '#telemetry/log.ts';
-import { defaultTranslateSettings } from '#translate/defaults.ts';
 import { openLocalSource } from './local-source.ts';
 import type { SourceOptions } from './local-source.ts';
-import type { HostPort } from './program.ts';
+import { openServing } from './serving.ts';
+import type { ServingOptions } from './serving.ts';
 import type { Stop } from './stop-signal.ts';
 import { exitCode } from './terminal.ts';
 
-export interface RunOptions extends SourceOptions {
-  readonly http: HostPort;
-  readonly admin: HostPort;
-  readonly workers?: number;
-  readonly trustedProxy: readonly string[];
-  readonly loadBalancing: LoadBalancing;
-  readonly accessLog: 'json' | 'off';
-  readonly logLevel: string;
-  readonly drainDelay: number;
-  readonly grace: number;
+export interface RunOptions extends SourceOptions, ServingOptions {
+  readonly loadBalancing?: LoadBalancing;
 }
 
 export async function run(options: RunOptions, stop: Promise<Stop>): Promise<number> {
   for (const path of options.file)
     if (!existsSync(path)) throw new Error(`-f ${path}: there is no such file or folder`);
   const { manifests, cluster } = openLocalSource(options);
-  const logger = createLogger(options.logLevel);
-  const accessLog = options.accessLog === 'json' ? accessLogDestination() : undefined;
-  const dataPlane = new DataPlane({
-    http: options.http,
-    admin: options.admin,
-    workers: options.workers ?? availableParallelism(),
-    trustedProxies: options.trustedProxy,
-    logger,
-    writeAccessLog: accessLog === undefined ? undefined : (lines) => accessLog.write(lines),
-  });
+  const serving = await openServing(options);
+  const { logger } = serving;
+  const dataPlane = new DataPlane(serving.dataPlane);
+  const { translate } = serving.settings;
   const operator = new LocalOperator(
     manifests,
     cluster,
-    { ...defaultTranslateSettings, loadBalancing: options.loadBalancing },
+    { ...translate, loadBalancing: options.loadBalancing ?? translate.loadBalancing },
     { warn: (message) => logger.warn(message) },
   );
 
@@ -94,6 +77,6 @@ export async function run(options: RunOptions, stop: Promise<Stop>): Promise<num
   logger.info({ signal, delayMs, graceMs: options.grace }, 'stopping: no longer ready');
   await dataPlane.drain(delayMs, options.grace);
   logger.info('stopped');
-  accessLog?.end();
+  serving.close();
   return exitCode.ok;
 }

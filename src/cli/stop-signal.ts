@@ -9,6 +9,7 @@ const exitedBySignal = 130;
 /** Ctrl-C reaches the whole group of processes, and npm passes its own on: one wish comes twice. */
 const echoMs = 300;
 
+/** To be called before anything is loaded: the first process of a container has no other way to be asked to stop. */
 export function waitForStop(terminal: Terminal): Promise<Stop> {
   return new Promise((resolve) => {
     let askedMs: number | undefined = undefined;

@@ -7,6 +7,7 @@
 // A holder counts from the moment before it asked for its last renewal, by a clock that no one can set: a process that
 // was frozen knows, before its first write after waking, that it leads no more. Followers judge a lease by how long they
 // have seen it unchanged, never by the times in it.
+import { microTime } from './micro-time.ts';
 import { isApiError } from '#kube/api-client.ts';
 import { Deadline, delay } from '#kube/deadline.ts';
 import type { KubeObject } from '#kube/source.ts';
@@ -144,7 +145,7 @@ export class Election {
 
   #spec(lease: KubeObject | undefined): LeaseSpec {
     const { identity, leaseMs } = this.#options;
-    const now = new Date().toISOString().replace('Z', '000Z');
+    const now = microTime(new Date());
     const known = lease === undefined ? undefined : specOf(lease);
     const renewed: LeaseSpec = {
       holderIdentity: identity,

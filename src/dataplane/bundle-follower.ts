@@ -14,6 +14,7 @@ import type { ApiClient } from '#kube/api-client.ts';
 import { ApiSource, resourcePath } from '#kube/api-source.ts';
 import type { Resource } from '#kube/api-source.ts';
 import { BackOff } from '#kube/back-off.ts';
+import { configMapsOf, textOf } from '#kube/config-map.ts';
 import { reflect } from '#kube/reflect.ts';
 import type { KubeObject } from '#kube/source.ts';
 import type { Logger } from '#telemetry/log.ts';
@@ -50,12 +51,7 @@ export class BundleFollower {
 
   constructor(options: BundleFollowerOptions) {
     this.#options = options;
-    this.#resource = {
-      groupVersion: '/api/v1',
-      kind: 'ConfigMap',
-      plural: 'configmaps',
-      namespace: options.namespace,
-    };
+    this.#resource = configMapsOf(options.namespace);
   }
 
   /** Seconds since the API server last said anything: how old the table may be. */
@@ -86,7 +82,7 @@ export class BundleFollower {
       this.#options.logger.warn('there is no head in the cluster; the last good table stays');
       return;
     }
-    const text = textIn(object, headKey);
+    const text = textOf(object, headKey);
     if (text === undefined) {
       this.#options.target.refuse(0, 'Malformed', `the head has no ${headKey}`);
       // Whatever comes next is news, even what was there before.
@@ -185,7 +181,7 @@ export class BundleFollower {
     const name = chunkName(ref);
     const path = resourcePath(this.#resource).replace('?', `/${name}`);
     try {
-      const text = textIn((await client.json({ method: 'GET', path, signal })) as KubeObject, chunkKey);
+      const text = textOf((await client.json({ method: 'GET', path, signal })) as KubeObject, chunkKey);
       if (text === undefined) throw new MissingChunk(`chunk ${name} has no ${chunkKey}`);
       return { kind: ref.kind as ChunkKind, digest: ref.digest, text };
     } catch (error) {
@@ -196,11 +192,4 @@ export class BundleFollower {
 
 class MissingChunk extends Error {
   override readonly name = 'MissingChunk';
-}
-
-function textIn(object: KubeObject, key: string): string | undefined {
-  const values = object['data'];
-  if (typeof values !== 'object' || values === null || !Object.hasOwn(values, key)) return undefined;
-  const text: unknown = (values as Readonly<Record<string, unknown>>)[key];
-  return typeof text === 'string' ? text : undefined;
 }

@@ -2,7 +2,7 @@
 import { decode } from '#model/bundle.ts';
 import type { Bundle, Refusal } from '#model/bundle.ts';
 import type { RefusedRevision, Revision } from '#model/revision.ts';
-import { schemaNumber } from '#model/route-model.ts';
+import { schemaNumbers } from '#model/route-model-schema.ts';
 import type { VirtualHost } from '#model/route-model.ts';
 import { CompiledHost } from '#route/compiled-host.ts';
 import { AdminServer } from '#telemetry/admin-server.ts';
@@ -12,17 +12,18 @@ import type { DataPlaneSnapshot } from '#telemetry/data-plane-metrics.ts';
 import type { Logger } from '#telemetry/log.ts';
 import { transport } from '#transport/current.ts';
 import type { ListenOptions } from '#transport/transport.ts';
+import { connectionsPerWorker, descriptorLimit } from './descriptor-limit.ts';
 import { durationBuckets, faultCodes } from './metric-slots.ts';
 import { stateOf } from './table-state.ts';
 import type { TableState } from './table-state.ts';
+import type { ProxySettings } from './worker-protocol.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 export interface DataPlaneOptions {
   readonly http: { readonly host: string; readonly port: number };
   readonly admin: { readonly host: string; readonly port: number };
   readonly workers: number;
-  /** CIDR blocks of proxies in front of this one; none when absent. */
-  readonly trustedProxies?: readonly string[];
+  readonly proxy: ProxySettings;
   readonly logger: Logger;
   readonly writeAccessLog: ((lines: string) => void) | undefined;
   /** How long nobody has heard from where bundles come from; undefined when they do not come from a cluster. */
@@ -33,6 +34,11 @@ export type Applied =
   | { readonly kind: 'Applied' }
   | { readonly kind: 'Unchanged' }
   | { readonly kind: 'Refused'; readonly refusal: Refusal; readonly message: string };
+
+function connectionsOf({ connections }: ProxySettings, workers: number): number {
+  if (connections > 0) return connections;
+  return connectionsPerWorker(descriptorLimit() ?? Infinity, workers);
+}
 
 /** After a drain began: connections that send nothing for this long are ended. */
 const drainPatienceMs = 1000;
@@ -66,7 +72,7 @@ export class DataPlane {
     this.#pool = new WorkerPool({
       workers,
       listen,
-      trustedProxies: options.trustedProxies ?? [],
+      proxy: { ...options.proxy, connections: connectionsOf(options.proxy, workers) },
       logger: options.logger,
       writeAccessLog: options.writeAccessLog,
       onServed: (sequence) => this.#onServed(sequence),
@@ -87,7 +93,7 @@ export class DataPlane {
     return {
       sequence: this.#servedSequence,
       digest: this.#digests.get(this.#servedSequence) ?? '',
-      schemas: [schemaNumber],
+      schemas: schemaNumbers,
       workers: this.#pool.workers,
       refused: this.#refused,
     };
@@ -224,6 +230,7 @@ export class DataPlane {
     return {
       durationBuckets,
       connections: metrics.connections,
+      refusedConnections: metrics.refusedConnections,
       activeRequests: metrics.activeRequests,
       faults: faultCodes.map((code) => [code, metrics.faults(code)]),
       routes: [

@@ -1,6 +1,6 @@
 // Counters of one worker in shared memory: the worker stores, the main thread reads, nobody waits.
 //
-//   [connections, active requests, a counter per fault ... | slot 0 | slot 1 | ...]
+//   [connections, active requests, refused connections, a counter per fault ... | slot 0 | slot 1 | ...]
 //   slot: [1xx .. 5xx, sum of seconds, count per bucket ...]
 //
 // The worker alone counts, with plain stores of aligned doubles, so a reader sees old or new values, never torn ones; the
@@ -16,7 +16,10 @@ export const durationBuckets = [
 export const faultCodes = Object.keys(faults) as readonly FaultCode[];
 
 const statusClasses = 5;
-const headerWords = 2 + faultCodes.length;
+const gauges = 2;
+const refusedWord = gauges;
+const faultsWord = refusedWord + 1;
+const headerWords = faultsWord + faultCodes.length;
 const sumWord = statusClasses;
 const bucketsWord = statusClasses + 1;
 const slotWords = bucketsWord + durationBuckets.length + 1;
@@ -46,8 +49,12 @@ export class MetricWriter {
     this.#words[1]! += change;
   }
 
+  countRefusedConnection(): void {
+    this.#words[refusedWord]! += 1;
+  }
+
   countFault(code: FaultCode): void {
-    this.#words[2 + (faultIndex.get(code) ?? 0)]! += 1;
+    this.#words[faultsWord + (faultIndex.get(code) ?? 0)]! += 1;
   }
 
   /** `status` 0 stands for a client that is gone: counted as 4xx, like the 499 of others. */
@@ -84,7 +91,7 @@ export class MetricReader {
     const at = this.#memories.findIndex((words) => words.buffer === memory);
     const [words] = at < 0 ? [] : this.#memories.splice(at, 1);
     words?.forEach((value, word) => {
-      if (word >= 2) this.#retired[word]! += value;
+      if (word >= gauges) this.#retired[word]! += value;
     });
   }
 
@@ -102,8 +109,12 @@ export class MetricReader {
     return this.#sum(1);
   }
 
+  get refusedConnections(): number {
+    return this.#sum(refusedWord);
+  }
+
   faults(code: FaultCode): number {
-    return this.#sum(2 + (faultIndex.get(code) ?? 0));
+    return this.#sum(faultsWord + (faultIndex.get(code) ?? 0));
   }
 
   slot(slot: number): SlotCounts {

@@ -27,6 +27,10 @@ export class Recorder implements ProxyObserver {
     this.#metrics.addConnections(-1);
   }
 
+  onConnectionRefused(): void {
+    this.#metrics.countRefusedConnection();
+  }
+
   onExchangeStart(): void {
     this.#metrics.addActiveRequests(1);
   }

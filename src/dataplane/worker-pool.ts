@@ -5,13 +5,13 @@ import { MetricReader, newMetricMemory } from './metric-slots.ts';
 import { RouteSlots } from './route-slots.ts';
 import type { SlotChange } from './route-slots.ts';
 import type { TableState } from './table-state.ts';
+import type { ProxySettings } from './worker-protocol.ts';
 import { WorkerHandle } from './worker-handle.ts';
 
 export interface WorkerPoolOptions {
   readonly workers: number;
   readonly listen: ListenOptions;
-  /** CIDR blocks; none when absent. */
-  readonly trustedProxies?: readonly string[];
+  readonly proxy: ProxySettings;
   readonly logger: Logger;
   /** Undefined: no access log. */
   readonly writeAccessLog: ((lines: string) => void) | undefined;
@@ -87,7 +87,7 @@ export class WorkerPool {
       {
         metrics,
         hasAccessLog: this.#options.writeAccessLog !== undefined,
-        trustedProxies: this.#options.trustedProxies ?? [],
+        proxy: this.#options.proxy,
       },
       {
         onAccessLog: (lines) => this.#options.writeAccessLog?.(lines),

@@ -5,15 +5,34 @@
 //
 // Every stage is answered before the next is sent: a thread handles a whole queue of messages before it looks at its
 // sockets again, so only an empty queue lets requests through between two pieces.
+import { defaultParserLimits } from '#h1/parser-limits.ts';
+import type { ParserLimits } from '#h1/parser-limits.ts';
 import type { Settings } from '#model/route-model.ts';
 import type { ListenOptions } from '#transport/transport.ts';
+
+/** What holds for every connection of a data plane. */
+export interface ProxySettings {
+  readonly limits: ParserLimits;
+  /** Client connections of one worker; 0: as many as the descriptors of the process allow. */
+  readonly connections: number;
+  /** CIDR blocks of proxies in front of this one. */
+  readonly trustedProxies: readonly string[];
+  /** CIDR blocks of peers whose connections begin with a PROXY protocol header. */
+  readonly proxyProtocolPeers: readonly string[];
+}
+
+export const defaultProxySettings: ProxySettings = {
+  limits: defaultParserLimits,
+  connections: 0,
+  trustedProxies: [],
+  proxyProtocolPeers: [],
+};
 
 /** What a thread is started with. */
 export interface WorkerStart {
   readonly metrics: SharedArrayBuffer;
   readonly hasAccessLog: boolean;
-  /** CIDR blocks. */
-  readonly trustedProxies: readonly string[];
+  readonly proxy: ProxySettings;
 }
 
 export type ToWorker =

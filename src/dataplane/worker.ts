@@ -1,6 +1,5 @@
 // The entry of a worker thread: its own listener, table and pools, told what to serve by the main thread.
 import { parentPort, workerData } from 'node:worker_threads';
-import { defaultParserLimits } from '#h1/parser-limits.ts';
 import { IpRanges } from '#http/ip-ranges.ts';
 import { ProxyContext } from '#proxy/proxy-context.ts';
 import { ProxyServer } from '#proxy/proxy-server.ts';
@@ -13,7 +12,7 @@ import { StagedTable } from './staged-table.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
 
 function serveMain(port: NonNullable<typeof parentPort>): void {
-  const { metrics, hasAccessLog, trustedProxies } = workerData as WorkerStart;
+  const { metrics, hasAccessLog, proxy } = workerData as WorkerStart;
   const tell = (message: FromWorker): void => port.postMessage(message);
   const accessLog = hasAccessLog ? new AccessLog((lines) => tell({ kind: 'AccessLog', lines })) : undefined;
   const recorder = new Recorder(new MetricWriter(metrics), accessLog);
@@ -21,10 +20,12 @@ function serveMain(port: NonNullable<typeof parentPort>): void {
     new ProxyContext(
       transport,
       new TimerWheel(),
-      defaultParserLimits,
+      proxy.limits,
       recorder,
-      new IpRanges(trustedProxies),
+      new IpRanges(proxy.trustedProxies),
+      new IpRanges(proxy.proxyProtocolPeers),
     ),
+    proxy.connections === 0 ? Infinity : proxy.connections,
   );
   const staged = new StagedTable();
 

@@ -64,6 +64,7 @@ export class BodyReader {
   /** `headFields`: how many fields the head had, since trailers count towards the same limit. */
   begin(framing: BodyFraming, contentLength: number, headFields: number): void {
     this.#left = contentLength;
+    this.#trailers?.clear();
     this.#extensionBytes = 0;
     this.#fieldsLeft = this.#limits.fields - headFields;
     switch (framing) {
@@ -80,6 +81,11 @@ export class BodyReader {
         this.#state = State.UntilClose;
         break;
     }
+  }
+
+  /** The trailers of a body that is done, as sent; undefined without any. Valid until the current event returns. */
+  get trailers(): FieldSection | undefined {
+    return this.#trailers === undefined || this.#trailers.count === 0 ? undefined : this.#trailers;
   }
 
   get isDone(): boolean {
@@ -174,11 +180,12 @@ export class BodyReader {
     return this.#refusesDisguised && trailers.ids[trailers.count - 1] === Field.Disguised;
   }
 
-  /** Trailers are read and checked like a head's fields, and dropped. */
+  /** Trailers are read and checked like a head's fields. */
   #readTrailers(bytes: Buffer, start: number, end: number): number {
     const lines = this.#trailerLines!;
     const trailers = this.#trailers!;
     lines.open(bytes, start, end);
+    trailers.bytes = lines.bytes;
     while (lines.position < lines.linesEnd) {
       if (isBlankLine(lines.bytes, lines.position)) {
         lines.position += 2;
@@ -195,7 +202,10 @@ export class BodyReader {
       lines.position = next;
     }
     if (lines.isFull) this.#state = State.Failed;
-    else lines.hold();
+    else {
+      const distance = lines.hold();
+      trailers.rebase(lines.bytes, distance);
+    }
     return end;
   }
 }

@@ -1,16 +1,33 @@
-// Chunked framing around content: our own sizes, no extensions, no trailers (RFC 9112 7.1).
+// Chunked framing around content: our own sizes, no extensions (RFC 9112 7.1).
+import type { FieldSection } from '#http/field-section.ts';
+import { mayTrail } from '#http/trailer.ts';
+import type { HeadWriter } from './head-writer.ts';
 
-/** `size CRLF content CRLF` in one buffer. */
-export function writeChunk(bytes: Buffer, start: number, end: number): Buffer {
-  const size = (end - start).toString(16);
-  const chunk = Buffer.allocUnsafe(size.length + 2 + (end - start) + 2);
-  let at = chunk.write(size, 0, 'latin1');
-  chunk[at++] = 13;
-  chunk[at++] = 10;
-  at += bytes.copy(chunk, at, start, end);
-  chunk[at++] = 13;
-  chunk[at] = 10;
-  return chunk;
+/** `size CRLF`: what stands before the content of a chunk. */
+export function chunkSize(bytes: number): Buffer {
+  return Buffer.from(`${bytes.toString(16)}\r\n`, 'latin1');
 }
 
+/** What stands after it. */
+export const chunkEnd: Buffer = Buffer.from('\r\n', 'latin1');
+
 export const lastChunk: Buffer = Buffer.from('0\r\n\r\n', 'latin1');
+
+/** Which fields of a message a rule takes out. */
+export interface FieldFilter {
+  drops(fields: FieldSection, index: number): boolean;
+}
+
+/** The last chunk with those of the trailers that may be passed on. */
+export function writeTrailers(
+  writer: HeadWriter,
+  trailers: FieldSection,
+  filter: FieldFilter | undefined,
+): void {
+  writer.begin();
+  writer.text('0\r\n');
+  for (let index = 0; index < trailers.count; index++)
+    if (mayTrail(trailers, index) && filter?.drops(trailers, index) !== true)
+      writer.copyField(trailers, index);
+  writer.end();
+}

@@ -31,11 +31,22 @@ export class HeadWriter {
     this.#size = size;
   }
 
+  /** The body of a short response, after its head. */
+  utf8(text: string): void {
+    this.#reserve(Buffer.byteLength(text));
+    this.#size += this.#bytes.write(text, this.#size, 'utf8');
+  }
+
   field(name: string, value: string): void {
     this.text(name);
     this.text(': ');
     this.text(value);
     this.text('\r\n');
+  }
+
+  /** What copyField writes for the fields `first` to `last`, which are canonical and follow each other. */
+  copyRun(fields: FieldSection, first: number, last: number): void {
+    this.#copy(fields.bytes, fields.nameStart(first), fields.valueEnd(last) + 2);
   }
 
   copyField(fields: FieldSection, index: number): void {
@@ -45,10 +56,17 @@ export class HeadWriter {
     this.text('\r\n');
   }
 
-  /** Ends the head and returns it in bytes of its own. */
-  end(): Buffer {
+  /** The head is `bytes[0, size)`, until the next one begins. */
+  end(): void {
     this.text('\r\n');
-    return Buffer.from(this.#bytes.subarray(0, this.#size));
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  get size(): number {
+    return this.#size;
   }
 
   #copy(source: Buffer, start: number, end: number): void {

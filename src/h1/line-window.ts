@@ -98,6 +98,8 @@ export class LineWindow {
 /** The position after the last LF of `bytes[start, end)`, or `start` without one. */
 function lastLineEnd(bytes: Buffer, start: number, end: number): number {
   if (end <= start) return start;
+  // A head that came whole, as nearly all do, ends in one.
+  if (bytes[end - 1] === LF) return end;
   const last = bytes.lastIndexOf(LF, end - 1);
   return last < start ? start : last + 1;
 }

@@ -12,6 +12,7 @@ export function readRequestFields(head: RequestHead): FaultCode | undefined {
   let contentLength = noContentLength;
   let transferEncoding = -1;
   let hosts = 0;
+  let upgrade = '';
   head.keepAlive = head.minorVersion === 1;
   for (let index = 0; index < fields.count; index++) {
     switch (fields.ids[index]!) {
@@ -19,7 +20,7 @@ export function readRequestFields(head: RequestHead): FaultCode | undefined {
         return 'field-invalid';
       case Field.Host:
         if (++hosts > 1) return 'host-invalid';
-        head.authority = fields.value(index);
+        head.readHost(index);
         break;
       case Field.ContentLength:
         if (contentLength !== noContentLength) return 'framing-ambiguous';
@@ -32,6 +33,13 @@ export function readRequestFields(head: RequestHead): FaultCode | undefined {
         break;
       case Field.Connection:
         readConnection(head, fields.value(index));
+        break;
+      case Field.Te:
+        if (listOf(fields.value(index).toLowerCase()).includes('trailers')) head.acceptsTrailers = true;
+        break;
+      case Field.Upgrade:
+        // More than one line or protocol is a choice that nobody here has to make: it stays HTTP.
+        upgrade = upgrade === '' ? fields.value(index).toLowerCase() : 'several';
         break;
       case Field.Expect:
         if (fields.value(index).toLowerCase() === '100-continue')
@@ -50,6 +58,14 @@ export function readRequestFields(head: RequestHead): FaultCode | undefined {
     head.framing = BodyFraming.Length;
     head.contentLength = contentLength;
   }
+  // A TE that Connection does not name is somebody else's, passed on by mistake (9110 10.1.4).
+  if (!head.connectionNames.includes('te')) head.acceptsTrailers = false;
+  head.upgradesToWebSocket =
+    upgrade === 'websocket' &&
+    head.connectionNames.includes('upgrade') &&
+    head.method === 'GET' &&
+    head.minorVersion === 1 &&
+    head.framing === BodyFraming.None;
   return readHost(head, hosts);
 }
 
@@ -68,11 +84,7 @@ function isStackedCoding(coding: string): boolean {
 /** An absolute-form target must agree with Host; what is matched and forwarded is its path (9112 3.2.2). */
 function readHost(head: RequestHead, hosts: number): FaultCode | undefined {
   if (hosts === 0 && head.minorVersion === 1) return 'host-invalid';
-  if (hosts === 1) {
-    const hostname = hostnameOf(head.authority);
-    if (hostname === undefined) return 'host-invalid';
-    head.hostname = hostname;
-  }
+  if (hosts === 1 && !head.isHostValid) return 'host-invalid';
   const { target } = head;
   if (target.startsWith('/')) return undefined;
   if (target === '*') return head.method === 'OPTIONS' ? undefined : 'request-line-invalid';
@@ -83,8 +95,7 @@ function readHost(head: RequestHead, hosts: number): FaultCode | undefined {
   const [, authority = '', rest = ''] = absolute;
   if (hostnameOf(authority) === undefined) return 'host-invalid';
   if (hosts === 1 && authority.toLowerCase() !== head.authority.toLowerCase()) return 'host-invalid';
-  head.authority = authority;
-  head.hostname = hostnameOf(authority) ?? '';
+  head.setAuthority(authority);
   // Without a path, OPTIONS asks about the server itself (9112 3.2.4).
   if (rest === '' && head.method === 'OPTIONS') head.target = '*';
   else head.target = rest.startsWith('/') ? rest : `/${rest}`;

@@ -5,11 +5,15 @@
 //      \--- doubt --> Failed     \--- doubt --> Failed
 import { isTarget, tokenLower } from '#http/characters.ts';
 import type { FaultCode } from '#http/fault.ts';
-import { BodyFraming, RequestHead } from '#http/message-head.ts';
+import type { FieldSection } from '#http/field-section.ts';
+import { BodyFraming } from '#http/message-head.ts';
+import type { RequestHead } from '#http/message-head.ts';
 import { BodyReader } from './body-reader.ts';
 import type { BodySink } from './body-reader.ts';
 import { fieldInvalid, fieldOverflow, isBlankLine, parseFieldLine } from './field-line.ts';
-import { LineWindow } from './line-window.ts';
+import { readingsFor } from './head-reading.ts';
+import type { HeadReading, HeadReadings } from './head-reading.ts';
+import type { LineWindow } from './line-window.ts';
 import { methodText } from './method-text.ts';
 import type { ParserLimits } from './parser-limits.ts';
 import { readRequestFields } from './request-fields.ts';
@@ -30,17 +34,19 @@ const maxLeadingEmptyLines = 1;
 export interface RequestSink extends BodySink {
   /** `head` is reused for every request; its fields are valid until this returns. */
   onRequestHead(head: RequestHead): void;
-  onRequestEnd(): void;
+  /** `trailers` as sent; undefined without any. Valid until this returns. */
+  onRequestEnd(trailers: FieldSection | undefined): void;
 }
 
 export class RequestParser {
   /** Set once and for good: nothing after a doubtful byte can be trusted. */
   fault: FaultCode | undefined = undefined;
-  readonly head: RequestHead;
   readonly #sink: RequestSink;
   readonly #limits: ParserLimits;
-  readonly #lines: LineWindow;
-  readonly #body: BodyReader;
+  readonly #readings: HeadReadings<RequestHead>;
+  /** While a head is under way. */
+  #reading: HeadReading<RequestHead> | undefined = undefined;
+  #body: BodyReader | undefined = undefined;
   #state: State = State.Head;
   #hasRequestLine = false;
   #emptyLines = 0;
@@ -48,9 +54,7 @@ export class RequestParser {
   constructor(sink: RequestSink, limits: ParserLimits) {
     this.#sink = sink;
     this.#limits = limits;
-    this.head = new RequestHead(limits.fields);
-    this.#lines = new LineWindow(limits.headBytes);
-    this.#body = new BodyReader(sink, limits, true);
+    this.#readings = readingsFor(limits).requests;
   }
 
   /** Between two messages: no byte of the next one has been seen. */
@@ -75,17 +79,18 @@ export class RequestParser {
   }
 
   #pushHead(bytes: Buffer, start: number, end: number): number {
-    const lines = this.#lines;
+    this.#reading ??= this.#readings.take();
+    const { head, lines } = this.#reading;
     lines.open(bytes, start, end);
-    this.head.fields.bytes = lines.bytes;
+    head.fields.bytes = lines.bytes;
     while (lines.position < lines.linesEnd) {
       if (!this.#hasRequestLine) {
-        if (!this.#takeRequestLine()) return end;
+        if (!this.#takeRequestLine(head, lines)) return end;
       } else if (isBlankLine(lines.bytes, lines.position)) {
         lines.position += 2;
-        return this.#endHead(lines.chunkPosition(start), end);
+        return this.#endHead(head, lines.chunkPosition(start), end);
       } else {
-        const next = parseFieldLine(lines.bytes, lines.position, this.head.fields);
+        const next = parseFieldLine(lines.bytes, lines.position, head.fields);
         if (next === fieldInvalid) return this.#fail('field-invalid', end);
         if (next === fieldOverflow) return this.#fail('head-too-large', end);
         lines.position = next;
@@ -95,61 +100,64 @@ export class RequestParser {
       return this.#fail('target-too-long', end);
     if (lines.isFull) return this.#fail('head-too-large', end);
     const distance = lines.hold();
-    this.head.fields.rebase(lines.bytes, distance);
+    head.fields.rebase(lines.bytes, distance);
     this.#isHolding = true;
     return end;
   }
 
-  #endHead(after: number, end: number): number {
-    const fault = readRequestFields(this.head);
+  #endHead(head: RequestHead, after: number, end: number): number {
+    const fault = readRequestFields(head);
     if (fault !== undefined) return this.#fail(fault, end);
-    this.#lines.reset();
     this.#hasRequestLine = false;
     this.#emptyLines = 0;
     this.#isHolding = false;
-    const { head } = this;
+    const reading = this.#reading;
+    this.#reading = undefined;
     if (
       head.framing === BodyFraming.None ||
       (head.framing === BodyFraming.Length && head.contentLength === 0)
     ) {
       this.#sink.onRequestHead(head);
-      this.#sink.onRequestEnd();
+      this.#sink.onRequestEnd(undefined);
     } else {
+      this.#body ??= new BodyReader(this.#sink, this.#limits, true);
       this.#body.begin(head.framing, head.contentLength, head.fields.count);
       this.#state = State.Body;
       this.#sink.onRequestHead(head);
     }
+    if (reading !== undefined) this.#readings.give(reading);
     return after;
   }
 
   #pushBody(bytes: Buffer, start: number, end: number): number {
-    const after = this.#body.push(bytes, start, end);
-    if (this.#body.isFailed) return this.#fail('chunk-invalid', end);
-    if (this.#body.isDone) {
+    const body = this.#body!;
+    const after = body.push(bytes, start, end);
+    if (body.isFailed) return this.#fail('chunk-invalid', end);
+    if (body.isDone) {
       this.#state = State.Head;
-      this.#sink.onRequestEnd();
+      this.#sink.onRequestEnd(body.trailers);
     }
     return after;
   }
 
   /** `method SP request-target SP HTTP/1.x CRLF`, or one empty line before it. False after a fault. */
-  #takeRequestLine(): boolean {
-    const { bytes, position: start, linesEnd } = this.#lines;
+  #takeRequestLine(head: RequestHead, lines: LineWindow): boolean {
+    const { bytes, position: start, linesEnd } = lines;
     if (isBlankLine(bytes, start) && this.#emptyLines < maxLeadingEmptyLines) {
       this.#emptyLines++;
-      this.#lines.position += 2;
+      lines.position += 2;
       return true;
     }
-    this.head.clear();
+    head.clear();
     let at = start;
     while (tokenLower[bytes[at]!] !== 0) at++;
-    if (at === start || at - start > maxMethodBytes || bytes[at] !== SP) return this.#failLine(start);
-    this.head.method = methodText(bytes, start, at);
+    if (at === start || at - start > maxMethodBytes || bytes[at] !== SP) return this.#failLine(lines);
+    head.method = methodText(bytes, start, at);
     const targetStart = ++at;
     while (isTarget[bytes[at]!] === 1) at++;
-    if (at - targetStart > this.#limits.targetBytes) return this.#failLine(start, 'target-too-long');
-    if (at === targetStart || bytes[at] !== SP) return this.#failLine(start);
-    this.head.target = bytes.toString('latin1', targetStart, at);
+    if (at - targetStart > this.#limits.targetBytes) return this.#failLine(lines, 'target-too-long');
+    if (at === targetStart || bytes[at] !== SP) return this.#failLine(lines);
+    head.target = bytes.toString('latin1', targetStart, at);
     // "HTTP/1.x" CR LF is ten bytes; a shorter line ends in an LF that none of the comparisons admits.
     const version = ++at;
     if (
@@ -165,22 +173,22 @@ export class RequestParser {
       bytes[version + 8] !== CR ||
       bytes[version + 9] !== LF
     )
-      return this.#failLine(start);
+      return this.#failLine(lines);
     const major = bytes[version + 5]! - 48;
     const minor = bytes[version + 7]! - 48;
     if (major !== 1)
-      return this.#failLine(start, major === 0 ? 'request-line-invalid' : 'version-unsupported');
-    if (minor > 1) return this.#failLine(start);
-    this.head.minorVersion = minor;
+      return this.#failLine(lines, major === 0 ? 'request-line-invalid' : 'version-unsupported');
+    if (minor > 1) return this.#failLine(lines);
+    head.minorVersion = minor;
     this.#hasRequestLine = true;
-    this.#lines.position = version + 10;
+    lines.position = version + 10;
     return true;
   }
 
   /** A line that is too long is that, whatever else is wrong with it: it is refused before its end has come. */
-  #failLine(start: number, fault: FaultCode = 'request-line-invalid'): boolean {
-    const lineEnd = this.#lines.bytes.indexOf(LF, start);
-    const isLong = lineEnd - start >= this.#limits.targetBytes + requestLineOverhead;
+  #failLine(lines: LineWindow, fault: FaultCode = 'request-line-invalid'): boolean {
+    const lineEnd = lines.bytes.indexOf(LF, lines.position);
+    const isLong = lineEnd - lines.position >= this.#limits.targetBytes + requestLineOverhead;
     this.#fail(isLong ? 'target-too-long' : fault, 0);
     return false;
   }
@@ -188,7 +196,8 @@ export class RequestParser {
   #fail(fault: FaultCode, end: number): number {
     this.fault = fault;
     this.#state = State.Failed;
-    this.#lines.reset();
+    if (this.#reading !== undefined) this.#readings.give(this.#reading);
+    this.#reading = undefined;
     return end;
   }
 }

@@ -3,6 +3,8 @@ import { Field, nameIs } from './field.ts';
 import type { FieldId } from './field.ts';
 
 const wordsPerField = 4;
+const SP = 32;
+const CR = 13;
 
 /**
  * One section is reused for every message of a connection. Field `i` has its name at
@@ -60,12 +62,27 @@ export class FieldSection {
     return this.offsets[index * wordsPerField + 3]!;
   }
 
+  /** Whether field `index` stands in the bytes just as we would write it: `name: value CRLF`. */
+  isCanonical(index: number): boolean {
+    const at = index * wordsPerField;
+    const { bytes, offsets } = this;
+    const nameEnd = offsets[at + 1]!;
+    return offsets[at + 2] === nameEnd + 2 && bytes[nameEnd + 1] === SP && bytes[offsets[at + 3]!] === CR;
+  }
+
   name(index: number): string {
     return this.bytes.toString('latin1', this.nameStart(index), this.nameEnd(index));
   }
 
   value(index: number): string {
     return this.bytes.toString('latin1', this.valueStart(index), this.valueEnd(index));
+  }
+
+  isValue(index: number, text: string): boolean {
+    const start = this.valueStart(index);
+    if (this.valueEnd(index) - start !== text.length) return false;
+    for (let at = 0; at < text.length; at++) if (this.bytes[start + at] !== text.charCodeAt(at)) return false;
+    return true;
   }
 
   /** The index of the first field of this kind, -1 without one. */

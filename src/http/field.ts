@@ -59,10 +59,17 @@ const candidatesByLength: readonly (readonly Candidate[])[] = Array.from({ lengt
   [...idByName].flatMap(([name, id]) => (name.length === length ? [{ name, id }] : [])),
 );
 
+/** 1 at length * 32 + the low five bits of the first letter, which both cases share, of every known name. */
+const mayBeKnown = new Uint8Array(32 * 32);
+for (const name of idByName.keys()) mayBeKnown[name.length * 32 + (name.charCodeAt(0) & 31)] = 1;
+const letterX = 'x'.charCodeAt(0) & 31;
+
 /** The field whose name is `bytes[start, end)`, any case. */
 export function fieldIdOf(bytes: Uint8Array, start: number, end: number, hasUnderscore: boolean): FieldId {
   if (hasUnderscore) return disguisedIdOf(bytes, start, end);
   const length = end - start;
+  const letter = bytes[start]! & 31;
+  if (letter !== letterX && (length >= 32 || mayBeKnown[length * 32 + letter] === 0)) return Field.Other;
   const candidates = length < 32 ? candidatesByLength[length]! : [];
   for (let each = 0; each < candidates.length; each++)
     if (nameIs(bytes, start, end, candidates[each]!.name)) return candidates[each]!.id;

@@ -3,9 +3,13 @@ import { BlockList, isIP } from 'node:net';
 
 type Family = 'ipv4' | 'ipv6';
 
+const ipv4InIpv6 = new BlockList();
+ipv4InIpv6.addSubnet('::ffff:0:0', 96, 'ipv6');
+
 export class IpRanges {
   readonly isEmpty: boolean;
-  readonly #list = new BlockList();
+  /** Apart: in one list a block such as ::/0 would also hold every IPv4 address. */
+  readonly #lists = { ipv4: new BlockList(), ipv6: new BlockList() };
 
   /** Throws a RangeError that names the text which is no block. */
   constructor(blocks: readonly string[]) {
@@ -14,14 +18,17 @@ export class IpRanges {
       const parsed = parseCidr(block);
       if (parsed === undefined)
         throw new RangeError(`"${block}" is no CIDR block, such as 10.0.0.0/8 or fd00::/8`);
-      this.#list.addSubnet(parsed.address, parsed.prefix, parsed.family);
+      this.#lists[parsed.family].addSubnet(parsed.address, parsed.prefix, parsed.family);
     }
   }
 
   /** False for what is no address. */
   includes(address: string): boolean {
+    if (this.isEmpty) return false;
     const family = familyOf(address);
-    return family !== undefined && !this.isEmpty && this.#list.check(address, family);
+    if (family === undefined) return false;
+    const isIpv4 = family === 'ipv4' || ipv4InIpv6.check(address, family);
+    return this.#lists[isIpv4 ? 'ipv4' : 'ipv6'].check(address, family);
   }
 }
 
@@ -45,7 +52,7 @@ export function addressIn(node: string): string | undefined {
   return familyOf(address) === undefined ? undefined : address;
 }
 
-function familyOf(text: string): Family | undefined {
+export function familyOf(text: string): Family | undefined {
   switch (isIP(text)) {
     case 4:
       return 'ipv4';

@@ -1,4 +1,5 @@
 // Request and response heads as protocol-neutral records, filled by a parser and read by the proxy.
+import { hostnameOf } from './authority.ts';
 import { FieldSection } from './field-section.ts';
 
 /** How the end of a body is known. */
@@ -12,8 +13,9 @@ export class RequestHead {
   method = '';
   /** As sent; for absolute-form the part from the path on. Starts with a slash, or is `*` for OPTIONS. */
   target = '';
-  /** Host without port and trailing dot, lower-case; empty for an HTTP/1.0 request without one. */
+  /** Host without port and trailing dot, lower-case; empty without one, and for one that is no authority. */
   hostname = '';
+  isHostValid = false;
   /** Host as sent. */
   authority = '';
   minorVersion = 1;
@@ -26,6 +28,10 @@ export class RequestHead {
   expectsContinue = false;
   /** An Expect that nobody can meet. */
   expectsOther = false;
+  /** TE said trailers: those of the response may be passed on. */
+  acceptsTrailers = false;
+  /** Asks to speak WebSocket from here on (RFC 6455 4.1). */
+  upgradesToWebSocket = false;
   /** Lower-case names that Connection declares as hop-by-hop. */
   connectionNames: readonly string[] = noNames;
 
@@ -38,6 +44,7 @@ export class RequestHead {
     this.method = '';
     this.target = '';
     this.hostname = '';
+    this.isHostValid = false;
     this.authority = '';
     this.minorVersion = 1;
     this.framing = BodyFraming.None;
@@ -46,7 +53,35 @@ export class RequestHead {
     this.closes = false;
     this.expectsContinue = false;
     this.expectsOther = false;
+    this.acceptsTrailers = false;
+    this.upgradesToWebSocket = false;
     this.connectionNames = noNames;
+  }
+
+  /** The last valid Host: request after request repeats it (110 ns less than reading it anew). */
+  #knownAuthority = '';
+  #knownHostname = '';
+
+  /** Field `index` is Host. */
+  readHost(index: number): void {
+    const { fields } = this;
+    if (this.#knownAuthority !== '' && fields.isValue(index, this.#knownAuthority)) {
+      this.authority = this.#knownAuthority;
+      this.hostname = this.#knownHostname;
+      this.isHostValid = true;
+      return;
+    }
+    this.setAuthority(fields.value(index));
+    if (!this.isHostValid) return;
+    this.#knownAuthority = this.authority;
+    this.#knownHostname = this.hostname;
+  }
+
+  setAuthority(authority: string): void {
+    const hostname = hostnameOf(authority);
+    this.authority = authority;
+    this.hostname = hostname ?? '';
+    this.isHostValid = hostname !== undefined;
   }
 }
 

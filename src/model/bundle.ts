@@ -6,13 +6,15 @@
 //
 // Buckets split by one more bit of the hash whenever they outgrow bucketBytes. A bucket's place therefore depends on
 // its own content alone: one endpoint that changes rewrites one small chunk, never its neighbours.
-import { canonicalJson, digestOf } from './canonical-json.ts';
+import { canonicalJson, digestOf, parseJson } from './canonical-json.ts';
+import { filterOrder } from './filters.ts';
+import type { Filter } from './filters.ts';
 import { chunkName } from './head.ts';
 import type { StoredKind } from './head.ts';
 import { bucketBytes, chunkBytes } from './limits.ts';
-import { hostKey, schemaNumber } from './route-model.ts';
+import { hostKey } from './route-model.ts';
 import type { RouteModel, Settings, Upstream, VirtualHost } from './route-model.ts';
-import { chunkValidators, validationMessage } from './route-model-schema.ts';
+import { chunkValidators, schemaNumbers, validationMessage } from './route-model-schema.ts';
 
 export type ChunkKind = 'settings' | 'hosts' | 'upstreams';
 
@@ -46,18 +48,27 @@ export function encode(model: RouteModel): Bundle {
     ...bucketChunks('hosts', model.hosts, (host) => hostKey(host.pattern)),
     ...bucketChunks('upstreams', model.upstreams, (upstream) => upstream.id),
   ];
-  return { schema: model.schema, digest: bundleDigest(model.schema, chunks), chunks };
+  const schema = schemaFor(model);
+  return { schema, digest: bundleDigest(schema, chunks), chunks };
+}
+
+/**
+ * The lowest number whose readers understand the model: a reader of an older build follows on until somebody uses
+ * what it cannot do. What it would ignore unharmed (an empty list of filters) may stand in a lower one.
+ */
+function schemaFor({ hosts }: RouteModel): number {
+  return hosts.some((host) => host.rules.some((rule) => rule.filters.length > 0)) ? 2 : 1;
 }
 
 /** Total: any bundle, however broken, gives a model that encode could have made, or a refusal. */
 export function decode(bundle: Bundle): Decoded {
-  if (bundle.schema !== schemaNumber)
-    return refused('UnknownSchema', `schema ${String(bundle.schema)} is not ${schemaNumber}`);
+  if (!schemaNumbers.includes(bundle.schema))
+    return refused('UnknownSchema', `schema ${String(bundle.schema)} is none of ${schemaNumbers.join(', ')}`);
   let settings: Settings | undefined;
   const hosts: VirtualHost[] = [];
   const upstreams: Upstream[] = [];
   for (const chunk of bundle.chunks) {
-    const decoded = decodeChunk(chunk);
+    const decoded = decodeChunk(chunk, bundle.schema);
     if (decoded.kind === 'Refused') return decoded;
     // ajv has proved the shape, kind by kind.
     switch (chunk.kind) {
@@ -78,7 +89,7 @@ export function decode(bundle: Bundle): Decoded {
   if (settings === undefined) return refused('Malformed', 'there is no settings chunk');
   hosts.sort((a, b) => compareText(hostKey(a.pattern), hostKey(b.pattern)));
   upstreams.sort((a, b) => compareText(a.id, b.id));
-  const model: RouteModel = { schema: schemaNumber, settings, hosts, upstreams };
+  const model: RouteModel = { settings, hosts, upstreams };
   const fault = referenceFault(model);
   return fault === undefined ? { kind: 'Decoded', model } : refused('Malformed', fault);
 }
@@ -91,21 +102,27 @@ type DecodedChunk =
  * Contents that were proved right, by chunk object: a revision changes few chunks, and hashing, parsing and validating
  * the others again would cost a reader the size of the model for every endpoint that moves.
  */
-const proved = new WeakMap<Chunk, DecodedChunk>();
+const proved = new WeakMap<Chunk, { readonly schema: number; readonly decoded: DecodedChunk }>();
 
-function decodeChunk(chunk: Chunk): DecodedChunk {
+function decodeChunk(chunk: Chunk, schema: number): DecodedChunk {
   const known = proved.get(chunk);
-  if (known !== undefined) return known;
+  if (known?.schema === schema) return known.decoded;
   const place = `chunk ${chunk.kind} ${chunk.digest.slice(0, 12)}`;
   if (Buffer.byteLength(chunk.text) > chunkBytes) return refused('TooLarge', `${place} is too large`);
   if (digestOf(chunk.text) !== chunk.digest) return refused('DigestMismatch', `${place} has other content`);
   const content = parseJson(chunk.text);
-  const validate = chunkValidators.get(chunk.kind);
+  const validate = chunkValidators.get(schema)?.get(chunk.kind);
   if (validate === undefined) return refused('Malformed', `${place} is of an unknown kind`);
   if (!validate(content)) return refused('Malformed', `${place}: ${validationMessage(validate)}`);
-  const decoded: DecodedChunk = { kind: 'Content', content };
-  proved.set(chunk, decoded);
+  const current = schema === 1 && chunk.kind === 'hosts' ? withoutFilters(content as VirtualHost[]) : content;
+  const decoded: DecodedChunk = { kind: 'Content', content: current };
+  proved.set(chunk, { schema, decoded });
   return decoded;
+}
+
+/** The rules of schema 1 know no filters, whatever may stand there. */
+function withoutFilters(hosts: readonly VirtualHost[]): readonly VirtualHost[] {
+  return hosts.map((host) => ({ ...host, rules: host.rules.map((rule) => ({ ...rule, filters: [] })) }));
 }
 
 /** By UTF-16 code unit, the order of every sorted list in a model. */
@@ -174,19 +191,21 @@ function referenceFault(model: RouteModel): string | undefined {
   const ids = new Set(model.upstreams.map((upstream) => upstream.id));
   if (ids.size !== model.upstreams.length) return 'an upstream stands twice';
   for (const host of model.hosts)
-    for (const rule of host.rules)
+    for (const rule of host.rules) {
       for (const backend of rule.backends)
         if (backend.kind === 'Upstream' && !ids.has(backend.upstream))
           return `host ${hostKey(host.pattern)} refers to the unknown upstream ${backend.upstream}`;
+      if (!isInFilterOrder(rule.filters))
+        return `host ${hostKey(host.pattern)} has filters twice or out of order`;
+    }
   return undefined;
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+function isInFilterOrder(filters: readonly Filter[]): boolean {
+  return filters.every(
+    ({ kind }, index) =>
+      index === 0 || filterOrder.indexOf(kind) > filterOrder.indexOf(filters[index - 1]?.kind ?? kind),
+  );
 }
 
 function refused(refusal: Refusal, message: string): Extract<Decoded, { readonly kind: 'Refused' }> {

@@ -14,6 +14,15 @@ export function canonicalJson(value: unknown): string {
   return text;
 }
 
+/** Undefined for text that is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** SHA-256 of the UTF-8 bytes, in lower-case hex. */
 export function digestOf(text: string): string {
   return createHash('sha256').update(text, 'utf8').digest('hex');

@@ -3,7 +3,7 @@
 import { Ajv } from 'ajv';
 import { bucketChunks, compareText } from './bundle.ts';
 import type { StoredChunk } from './bundle.ts';
-import { digestOf } from './canonical-json.ts';
+import { digestOf, parseJson } from './canonical-json.ts';
 
 export interface LedgerEntry {
   readonly host: string;
@@ -30,12 +30,7 @@ const validate = new Ajv({ strict: true }).compile({
 /** Undefined when the text is not what its digest or the schema says. */
 export function decodeClaims(chunk: StoredChunk): readonly LedgerEntry[] | undefined {
   if (digestOf(chunk.text) !== chunk.digest) return undefined;
-  let content: unknown;
-  try {
-    content = JSON.parse(chunk.text);
-  } catch {
-    return undefined;
-  }
+  const content = parseJson(chunk.text);
   if (!validate(content)) return undefined;
   return (content as readonly LedgerEntry[]).toSorted((a, b) => compareText(a.host, b.host));
 }

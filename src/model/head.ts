@@ -4,8 +4,7 @@ import { Ajv } from 'ajv';
 import type { ChunkKind, Refusal } from './bundle.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { configMapBytes } from './limits.ts';
-import { schemaNumber } from './route-model.ts';
-import { validationMessage } from './route-model-schema.ts';
+import { schemaNumbers, validationMessage } from './route-model-schema.ts';
 
 /** What the operator stores: the kinds of a model, and its own ledger, which no data plane reads. */
 export type StoredKind = ChunkKind | 'claims';
@@ -89,8 +88,11 @@ export function decodeHead(text: string): DecodedHead {
   const schema: unknown =
     typeof content === 'object' && content !== null && 'schema' in content ? content.schema : undefined;
   // First of all: of another schema nothing else is known.
-  if (schema !== schemaNumber)
-    return refused('UnknownSchema', `schema ${JSON.stringify(schema) ?? 'undefined'} is not ${schemaNumber}`);
+  if (!schemaNumbers.some((known) => known === schema))
+    return refused(
+      'UnknownSchema',
+      `schema ${JSON.stringify(schema) ?? 'undefined'} is none of ${schemaNumbers.join(', ')}`,
+    );
   if (!validate(content)) return refused('Malformed', `the head: ${validationMessage(validate)}`);
   // ajv has proved the shape, names included.
   const { chunks, claims, ...rest } = content as HeadText;

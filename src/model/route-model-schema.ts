@@ -5,6 +5,7 @@
 import { Ajv } from 'ajv';
 import type { ValidateFunction } from 'ajv';
 import type { ChunkKind } from './bundle.ts';
+import type { Filter, HostRewrite, PathRewrite } from './filters.ts';
 import type { Backend, HostPattern, MethodMatch } from './route-model.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -63,20 +64,62 @@ const match = record({
   queryParams: list(named),
 });
 
-const rule = record({
+const hostRewrite = union({
+  SameHost: {},
+  OtherHost: { name: { type: 'string', pattern: '^[a-z0-9.-]+$' } },
+} satisfies Record<HostRewrite['kind'], Readonly<Record<string, Schema>>>);
+
+/** Without a trailing slash; empty for the root. */
+const prefix: Schema = { type: 'string', pattern: '^(/[\\x21-\\x7e]*[\\x21-\\x2e\\x30-\\x7e])?$' };
+
+const pathRewrite = union({
+  SamePath: {},
+  OtherPath: { path: { type: 'string', pattern: '^/[\\x21-\\x7e]*$' } },
+  OtherPrefix: { prefix, replacement: prefix },
+} satisfies Record<PathRewrite['kind'], Readonly<Record<string, Schema>>>);
+
+/** Nothing in a field may end its line: what is written to a peer is judged here once more. */
+const fieldName: Schema = { type: 'string', pattern: "^[A-Za-z0-9!#$%&'*+\\-.^_`|~]+$" };
+const fieldValue: Schema = { type: 'string', pattern: '^[\\t\\x20-\\x7e]*$' };
+const headerFields = list(record({ name: fieldName, value: fieldValue }));
+const headerChanges = { remove: list(fieldName), set: headerFields, add: headerFields };
+
+const filter = union({
+  ClientIp: { allow: list(text), deny: list(text) },
+  RequestBody: { maxBytes: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } },
+  RequestRedirect: {
+    scheme: words('AsRequested', 'http', 'https'),
+    hostname: hostRewrite,
+    port: { type: 'integer', minimum: 0, maximum: 65_535 },
+    path: pathRewrite,
+    status: { enum: [301, 302, 303, 307, 308] },
+  },
+  DirectResponse: {
+    status: { type: 'integer', minimum: 200, maximum: 599 },
+    contentType: fieldValue,
+    body: text,
+  },
+  UrlRewrite: { hostname: hostRewrite, path: pathRewrite },
+  RequestHeaders: headerChanges,
+  ResponseHeaders: headerChanges,
+} satisfies Record<Filter['kind'], Readonly<Record<string, Schema>>>);
+
+const ruleOfSchema1 = {
   ref: record({ kind: words('IngressRoute'), namespace: text, name: text, rule: text }),
   matches: list(match),
   backends: list(backend),
   timeouts: record({ requestMs: count, backendRequestMs: count, idleMs: count }),
-});
+};
 
 const doubtful = words('Reject', 'Keep', 'Decode');
 
-const host = record({
-  pattern: hostPattern,
-  pathPolicy: record({ encodedSlash: doubtful, mergeSlashes: doubtful, backslash: doubtful }),
-  rules: list(rule),
-});
+function hostWith(rule: Schema): Schema {
+  return record({
+    pattern: hostPattern,
+    pathPolicy: record({ encodedSlash: doubtful, mergeSlashes: doubtful, backslash: doubtful }),
+    rules: list(rule),
+  });
+}
 
 const upstream = record({
   id: text,
@@ -100,14 +143,29 @@ const settings = record({
 
 const ajv = new Ajv({ discriminator: true, strict: true, strictRequired: false });
 
-const validators = {
-  settings: ajv.compile(settings),
-  hosts: ajv.compile(list(host)),
-  upstreams: ajv.compile(list(upstream)),
-} satisfies Record<ChunkKind, ValidateFunction>;
+function validatorsFor(rule: Schema): ReadonlyMap<string, ValidateFunction> {
+  const validators = {
+    settings: ajv.compile(settings),
+    hosts: ajv.compile(list(hostWith(rule))),
+    upstreams: ajv.compile(list(upstream)),
+  } satisfies Record<ChunkKind, ValidateFunction>;
+  // A Map, since a kind comes from outside and must not find what objects inherit.
+  return new Map(Object.entries(validators));
+}
 
-/** By kind of chunk; a Map, since a kind comes from outside and must not find what objects inherit. */
-export const chunkValidators: ReadonlyMap<string, ValidateFunction> = new Map(Object.entries(validators));
+/**
+ * By schema number and kind of chunk.
+ *
+ *   1  rules without filters
+ *   2  rules with filters
+ */
+export const chunkValidators: ReadonlyMap<number, ReadonlyMap<string, ValidateFunction>> = new Map([
+  [1, validatorsFor(record(ruleOfSchema1))],
+  [2, validatorsFor(record({ ...ruleOfSchema1, filters: list(filter) }))],
+]);
+
+/** What this build reads. */
+export const schemaNumbers: readonly number[] = [...chunkValidators.keys()];
 
 /** The first error of the validator's last run, with its place. */
 export function validationMessage(validate: ValidateFunction): string {

@@ -2,11 +2,9 @@
 //
 // No optional fields, no nulls, no Kubernetes types; absence is a variant of a union. `hosts` and `upstreams` are
 // sorted by key, and a host's rules by age of their object, so that equal models are equal bytes.
-
-export const schemaNumber = 1;
+import type { Filter } from './filters.ts';
 
 export interface RouteModel {
-  readonly schema: typeof schemaNumber;
   readonly settings: Settings;
   readonly hosts: readonly VirtualHost[];
   readonly upstreams: readonly Upstream[];
@@ -55,6 +53,9 @@ export interface RuleRef {
 export interface Rule {
   readonly ref: RuleRef;
   readonly matches: readonly Match[];
+  /** Each kind at most once, in the order in which they act. */
+  readonly filters: readonly Filter[];
+  /** Empty where a filter answers. */
   readonly backends: readonly Backend[];
   readonly timeouts: Timeouts;
 }

@@ -2,6 +2,7 @@
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import type { ApiClient } from '#kube/api-client.ts';
 import { ApiSource } from '#kube/api-source.ts';
+import { configMapsOf } from '#kube/config-map.ts';
 import type { Resource } from '#kube/api-source.ts';
 import { reflect } from '#kube/reflect.ts';
 import type { Change } from '#kube/reflect.ts';
@@ -87,10 +88,7 @@ export class Collections {
 
   #chunks(): Resource {
     return {
-      groupVersion: '/api/v1',
-      kind: 'ConfigMap',
-      plural: 'configmaps',
-      namespace: this.#options.routesNamespace,
+      ...configMapsOf(this.#options.routesNamespace),
       labelSelector: `${partLabel}=chunk`,
       part: 'Metadata',
     };
@@ -130,18 +128,7 @@ export class Collections {
           },
         ],
       ],
-      [
-        'head',
-        [
-          {
-            groupVersion: '/api/v1',
-            kind: 'ConfigMap',
-            plural: 'configmaps',
-            namespace: routesNamespace,
-            fieldSelector: `metadata.name=${headName}`,
-          },
-        ],
-      ],
+      ['head', [{ ...configMapsOf(routesNamespace), fieldSelector: `metadata.name=${headName}` }]],
       ['chunks', [this.#chunks()]],
     ];
   }

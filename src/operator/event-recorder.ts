@@ -1,4 +1,5 @@
 // Events: what happened to an object, for `kubectl describe`. Best effort: a lost event costs nothing but itself.
+import { microTime } from '#cluster/micro-time.ts';
 import { readMeta } from '#api/kubernetes-object.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import { controllerName } from '#api/ingress-class.ts';
@@ -46,7 +47,7 @@ export class EventRecorder {
         { groupVersion: '/apis/events.k8s.io/v1', kind: 'Event', plural: 'events', namespace },
         {
           metadata: { generateName: `${name.slice(0, 200)}-` },
-          eventTime: new Date().toISOString().replace('Z', '000Z'),
+          eventTime: microTime(new Date()),
           type,
           reason,
           note: note.length <= largestNote ? note : `${note.slice(0, largestNote - 3)}...`,

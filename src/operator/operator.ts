@@ -287,9 +287,14 @@ export class Operator {
   }
 
   #onAcknowledged(): void {
+    this.#publishBeyond();
+    this.#statuses.refresh();
+  }
+
+  /** Pods that serve a later revision than the head's: the head was lost, and has to go on above them. */
+  #publishBeyond(): void {
     const published = this.#publisher.head?.sequence ?? 0;
     if (published > 0 && this.#acknowledgements.beyond(published) > 0) this.#holdOff.touch();
-    this.#statuses.refresh();
   }
 
   /** Pods face the internet: what one says may cost a revision now and then, not one after the other. */
@@ -315,9 +320,8 @@ export class Operator {
   #tick(): void {
     this.#acknowledgements.findSilent();
     this.#statuses.refresh();
-    const published = this.#publisher.head?.sequence ?? 0;
     // What was not believed a moment ago may be by now.
-    if (published > 0 && this.#acknowledgements.beyond(published) > 0) this.#holdOff.touch();
+    this.#publishBeyond();
     this.#wake();
   }
 

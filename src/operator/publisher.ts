@@ -6,6 +6,7 @@
 // Killed between any two steps, it leaves chunks that nobody names: a reader sees the old head or the new one. Another
 // leader's head has a higher epoch, and its first write takes the resourceVersion away from everyone before it.
 import { isApiError } from '#kube/api-client.ts';
+import { configMapsOf, textOf } from '#kube/config-map.ts';
 import type { KubeObject } from '#kube/source.ts';
 import type { ClusterObjects, ObjectKind } from '#cluster/objects.ts';
 import type { Bundle, StoredChunk } from '#model/bundle.ts';
@@ -64,12 +65,7 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-    this.#kind = {
-      groupVersion: '/api/v1',
-      kind: 'ConfigMap',
-      plural: 'configmaps',
-      namespace: options.namespace,
-    };
+    this.#kind = configMapsOf(options.namespace);
   }
 
   /** The head as this leader last wrote or found it. */
@@ -94,7 +90,7 @@ export class Publisher {
   async takeOver(chunkNames: () => Promise<readonly string[]>): Promise<readonly LedgerEntry[]> {
     for (;;) {
       const object = await this.#getHead();
-      const decoded = object === undefined ? undefined : decodeHead(textOf(object, headKey));
+      const decoded = object === undefined ? undefined : decodeHead(textOf(object, headKey) ?? '');
       if (object === undefined || decoded?.kind !== 'Decoded') {
         // Lost or broken: the first publish replaces it. The ledger is what its chunks still say.
         if (decoded?.kind === 'Refused') this.#options.onRepair(`the head is unreadable: ${decoded.message}`);
@@ -202,7 +198,7 @@ export class Publisher {
   /** A head that is not the one that we wrote last. Throws when a newer leader wrote it. */
   #readForeign(object: KubeObject): Head | undefined {
     if (object === this.#stored?.object) return undefined;
-    const text = textOf(object, headKey);
+    const text = textOf(object, headKey) ?? '';
     if (text === this.#stored?.text) {
       // Only its metadata has changed.
       this.#stored = { ...this.#stored, object };
@@ -263,7 +259,7 @@ export class Publisher {
       if (ref?.kind !== 'claims') continue;
       const object = await this.#options.objects.get(this.#kind, name, this.#options.signal);
       const claims =
-        object === undefined ? undefined : decodeClaims({ ...ref, text: textOf(object, chunkKey) });
+        object === undefined ? undefined : decodeClaims({ ...ref, text: textOf(object, chunkKey) ?? '' });
       if (claims === undefined) this.#options.onRepair(`claims are lost: ${name} is missing or broken`);
       for (const entry of claims ?? []) entries.set(entry.host, entry);
     }
@@ -301,10 +297,4 @@ function labels(part: 'head' | 'chunk'): Readonly<Record<string, string>> {
 
 function chunkObject(name: string, text: string): Readonly<Record<string, unknown>> {
   return { metadata: { name, labels: labels('chunk') }, immutable: true, data: { [chunkKey]: text } };
-}
-
-function textOf(object: KubeObject, key: string): string {
-  const values = (object['data'] ?? {}) as Readonly<Record<string, unknown>>;
-  const text = values[key];
-  return typeof text === 'string' ? text : '';
 }

@@ -1,41 +1,45 @@
 // One HTTP/1.1 client connection: requests one after the other, each answered before the next is read.
 //
-//   Open -- last response, fault, drain --> Lingering -- peer's FIN, or 2 s --> Closed
-//     \---- reset, idle too long ---------------------------------------------> Closed
-import type { Fault, FaultCode } from '#http/fault.ts';
+//   [Preface] --> Open -- last response, fault, drain --> Lingering -- peer's FIN, or 2 s --> Closed
+//                   \---- 101 --> the same, but for bytes that are no longer HTTP
+//                    \---- reset, idle too long -------------------------------------------> Closed
+//
+// Preface: a peer in the ranges of the PROXY protocol first says whom it speaks for.
+import type { FaultCode } from '#http/fault.ts';
 import { BodyFraming } from '#http/message-head.ts';
+import type { FieldSection } from '#http/field-section.ts';
 import type { RequestHead, ResponseHead } from '#http/message-head.ts';
-import { lastChunk, writeChunk } from '#h1/chunk-writer.ts';
+import { lastChunk, writeTrailers } from '#h1/chunk-writer.ts';
 import { RequestParser } from '#h1/request-parser.ts';
 import type { RequestSink } from '#h1/request-parser.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
 import type { Socket, SocketEvents } from '#transport/transport.ts';
 import { WriteBatch } from '#transport/write-batch.ts';
+import { addChunk } from './add-chunk.ts';
+import type { HeaderChanges } from '#filter/header-changes.ts';
 import type { Downstream } from './downstream.ts';
-import { Exchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import type { ProxyContext } from './proxy-context.ts';
-import { trustedForwarding, untrustedForwarding } from './forwarding.ts';
+import { LingeringClose } from './lingering-close.ts';
+import { Peer } from './peer.ts';
+import type { LocalResponse } from './local-response.ts';
 import type { Forwarding } from './forwarding.ts';
 import {
   responseFramingOf,
   writeInterimHead,
   writeLocalResponse,
   writeResponseHead,
+  writeSwitchHead,
 } from './response-head-writer.ts';
 import type { ResponseFraming } from './response-head-writer.ts';
+import type { Tunnel } from './tunnel.ts';
 
 const State = { Open: 0, Lingering: 1, Closed: 2 } as const;
 type State = (typeof State)[keyof typeof State];
 
-/** How long bytes of a client that we are done with are read and thrown away, so that our last answer is not reset. */
-const lingerMs = 2000;
-/** In all, while bytes keep coming. */
-const longestLingerMs = 30_000;
 /** How long a connection may be silent once a drain has begun. */
 const drainIdleMs = 1000;
-/** How long a client may take nothing of what is written to it: the system's own buffers hide smaller steps. */
-const stalledReaderMs = 30_000;
 
 /** Told when a connection is gone. */
 export interface ConnectionOwner {
@@ -43,19 +47,19 @@ export interface ConnectionOwner {
 }
 
 export class ClientConnection implements SocketEvents, RequestSink, Downstream, TimerOwner {
-  /** Undefined: the peer is a trusted proxy, and every request says where it comes from. */
-  readonly #forwarding: Forwarding | undefined;
   isRequestComplete = true;
   isBlocked = false;
   readonly #context: ProxyContext;
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
+  readonly #peer: Peer;
   readonly #parser: RequestParser;
-  readonly #exchange: Exchange;
+  /** While a request is under way; those of all connections go round. */
+  #exchange: Exchange | undefined = undefined;
   readonly #batch = new WriteBatch();
   readonly #timer: Timer;
+  #idleSinceMs: number;
   #state: State = State.Open;
-  #isExchanging = false;
   /** In the loop that feeds the parser: whatever ends an exchange there must not start the loop again. */
   #isReading = false;
   /** Bytes that wait for their turn: pipelined requests, or a body that the backend is not ready for. */
@@ -63,66 +67,75 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   #isPaused = false;
   #isPeerEnded = false;
   #keepAlive = true;
+  /** The client has said that its present request is the last one. */
+  #isLastRequest = false;
   #minorVersion = 1;
   #method = '';
   #framing: ResponseFraming = 'None';
   /** The head of the final response is in the batch or gone. */
   #hasFinalHead = false;
   #hasResponseLeft = false;
+  #takesTrailers = false;
+  /** After a 101. */
+  #tunnel: Tunnel | undefined = undefined;
   #hasHeadTimer = true;
-  #lingeringBytes = 0;
-  #stalledMs = 0;
-  #lingeredMs = 0;
-  #hasLateBytes = false;
+  #lingering: LingeringClose | undefined = undefined;
 
   constructor(context: ProxyContext, owner: ConnectionOwner, socket: Socket) {
     this.#context = context;
     this.#owner = owner;
     this.#socket = socket;
-    this.#forwarding = context.trustedProxies.includes(socket.remoteAddress)
-      ? undefined
-      : untrustedForwarding(socket.remoteAddress, 'http');
+    this.#peer = new Peer(context, socket.remoteAddress);
     this.#parser = new RequestParser(this, context.limits);
-    this.#exchange = new Exchange(context, this);
     this.#timer = new Timer(this);
+    this.#idleSinceMs = context.now();
     this.#setTimer(context.table?.settings.headTimeoutMs ?? 0);
   }
 
   get isIdle(): boolean {
-    return this.#state === State.Open && !this.#isExchanging && this.#parser.isBetweenMessages;
+    return this.#state === State.Open && this.#exchange === undefined && this.#parser.isBetweenMessages;
+  }
+
+  /** When its last exchange ended, or the connection began. */
+  get idleSinceMs(): number {
+    return this.#idleSinceMs;
   }
 
   /** For a drain that has run out of patience with connections that have no request under way. */
   closeWaiting(): void {
     if (this.isIdle) this.#linger();
-    else if (this.#state === State.Open && !this.#isExchanging) this.#refuse('head-timeout');
+    else if (this.#state === State.Open && this.#exchange === undefined) this.#refuse('head-timeout');
   }
 
   /** The hard way; a body that reads until close must not look complete. */
   destroy(): void {
-    const isCut = this.#isExchanging || this.#socket.pendingBytes > 0;
+    const isCut = this.#exchange !== undefined || this.#socket.pendingBytes > 0;
     if (isCut && this.#framing === 'Close') this.#socket.reset();
     else this.#socket.destroy();
   }
 
-  forwardingOf(head: RequestHead): Forwarding {
-    return (
-      this.#forwarding ??
-      trustedForwarding(head, this.#socket.remoteAddress, 'http', this.#context.trustedProxies)
-    );
+  get peerAddress(): string {
+    return this.#peer.address;
   }
 
-  get peerAddress(): string {
-    return this.#socket.remoteAddress;
+  forwardingOf(head: RequestHead): Forwarding {
+    return this.#peer.forwardingOf(this.#context, head);
   }
 
   // Reading
 
   onBytes(bytes: Buffer): void {
-    if (this.#state === State.Lingering) this.#hasLateBytes = true;
+    this.#lingering?.onBytes();
     if (this.#state !== State.Open) return;
-    if (this.#pending !== undefined) this.#pending = Buffer.concat([this.#pending, bytes]);
+    if (this.#peer.isUnknown) this.#introduce(bytes);
+    else if (this.#pending !== undefined) this.#pending = Buffer.concat([this.#pending, bytes]);
     else this.#read(bytes);
+  }
+
+  #introduce(bytes: Buffer): void {
+    const rest = this.#peer.introduce(this.#context, bytes);
+    if (rest === undefined) this.#refuse('proxy-header-invalid');
+    else this.#read(rest);
   }
 
   onEnd(): void {
@@ -138,9 +151,10 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     if (this.#state === State.Closed) return;
     this.#state = State.Closed;
     this.#context.timers.clear(this.#timer);
+    this.#lingering?.onClose();
     this.#pending = undefined;
     this.#batch.clear();
-    if (this.#isExchanging) this.#exchange.onDownstreamClose();
+    this.#exchange?.onDownstreamClose();
     this.#owner.onConnectionClosed(this);
   }
 
@@ -153,41 +167,60 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
         this.#pending = bytes.subarray(at);
         break;
       }
+      if (this.#tunnel !== undefined) {
+        this.#tunnel.onClientBytes(at === 0 ? bytes : bytes.subarray(at));
+        break;
+      }
       at = this.#parser.push(bytes, at, bytes.length);
       if (this.#parser.fault !== undefined) this.#refuse(this.#parser.fault);
     }
     this.#isReading = false;
-    if (this.#isExchanging) this.#exchange.onRequestTurnEnd();
+    this.#exchange?.onRequestTurnEnd();
     this.#settle();
   }
 
   #canRead(): boolean {
-    if (!this.#isExchanging) return !this.isBlocked;
+    if (this.#exchange === undefined) return !this.isBlocked;
+    if (this.#tunnel !== undefined) return this.#tunnel.takesClientBytes;
     return !this.isRequestComplete && this.#exchange.takesRequestBody;
   }
 
   /** After a turn: the socket is read or not, and the right timer runs. */
   #settle(): void {
     if (this.#state !== State.Open) return;
-    if (this.#isPeerEnded && this.#pending === undefined && !(this.#isExchanging && this.isRequestComplete)) {
+    if (this.#tunnel === undefined) this.#settleMessages();
+    else if (this.#isPeerEnded && this.#pending === undefined) this.#tunnel.onClientEnd();
+    else this.#setPaused(this.#pending !== undefined || !this.#canRead());
+  }
+
+  #settleMessages(): void {
+    if (
+      this.#isPeerEnded &&
+      this.#pending === undefined &&
+      !(this.#exchange !== undefined && this.isRequestComplete)
+    ) {
       // Everything that the client will ever send has been read. It may still wait for an answer to a whole request;
       // a part of one, or nothing, has no answer.
       this.#keepAlive = false;
-      if (this.#isExchanging) this.#exchange.onDownstreamClose();
-      else this.#linger();
+      if (this.#exchange === undefined) this.#linger();
+      else this.#exchange.onDownstreamClose();
       return;
     }
     const mustPause =
-      this.#pending !== undefined || (this.#isExchanging && !this.isRequestComplete && !this.#canRead());
-    if (mustPause !== this.#isPaused) {
-      this.#isPaused = mustPause;
-      if (mustPause) this.#socket.pause();
-      else this.#socket.resume();
-    }
-    if (!this.#isExchanging && !this.#parser.isBetweenMessages && !this.#hasHeadTimer) {
+      this.#pending !== undefined ||
+      (this.#exchange !== undefined && !this.isRequestComplete && !this.#canRead());
+    this.#setPaused(mustPause);
+    if (this.#exchange === undefined && !this.#parser.isBetweenMessages && !this.#hasHeadTimer) {
       this.#hasHeadTimer = true;
       this.#setTimer(this.#context.table?.settings.headTimeoutMs ?? 0);
     }
+  }
+
+  #setPaused(mustPause: boolean): void {
+    if (mustPause === this.#isPaused) return;
+    this.#isPaused = mustPause;
+    if (mustPause) this.#socket.pause();
+    else this.#socket.resume();
   }
 
   resumeRequest(): void {
@@ -196,7 +229,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#pending = undefined;
     if (pending !== undefined) this.#read(pending);
     else {
-      if (this.#isExchanging) this.#exchange.onRequestTurnEnd();
+      this.#exchange?.onRequestTurnEnd();
       this.#settle();
     }
   }
@@ -204,83 +237,115 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   onRequestHead(head: RequestHead): void {
     this.#context.timers.clear(this.#timer);
     this.#hasHeadTimer = false;
-    this.#beginResponse();
+    const exchange = this.#beginResponse();
     this.#keepAlive = head.keepAlive;
+    this.#isLastRequest = !head.keepAlive;
     this.#minorVersion = head.minorVersion;
     this.#method = head.method;
+    this.#takesTrailers = head.acceptsTrailers;
     this.isRequestComplete =
       head.framing === BodyFraming.None || (head.framing === BodyFraming.Length && head.contentLength === 0);
-    this.#exchange.begin(head);
+    exchange.begin(head);
   }
 
-  #beginResponse(): void {
-    this.#isExchanging = true;
+  #beginResponse(): Exchange {
+    const exchange = this.#context.takeExchange(this);
+    this.#exchange = exchange;
     this.#hasFinalHead = false;
     this.#hasResponseLeft = false;
+    return exchange;
   }
 
   onBody(bytes: Buffer, start: number, end: number): void {
-    if (this.#isExchanging) this.#exchange.onRequestBody(bytes, start, end);
+    this.#exchange?.onRequestBody(bytes, start, end);
   }
 
-  onRequestEnd(): void {
+  onRequestEnd(trailers: FieldSection | undefined): void {
     if (this.isRequestComplete) return;
     this.isRequestComplete = true;
-    if (this.#isExchanging) this.#exchange.onRequestEnd();
+    this.#exchange?.onRequestEnd(trailers);
   }
 
   /** Bytes that cannot be trusted: the answer is the last thing that happens here. */
   #refuse(code: FaultCode): void {
     this.#keepAlive = false;
-    if (!this.#isExchanging) {
-      this.#beginResponse();
-      this.#method = '';
-    }
-    this.#exchange.refuse(code);
+    if (this.#exchange === undefined) this.#method = '';
+    (this.#exchange ?? this.#beginResponse()).refuse(code);
   }
 
   // Answering
 
   sendInterim(head: ResponseHead): void {
-    if (this.#minorVersion === 1) this.#batch.add(writeInterimHead(this.#context.headWriter, head));
+    if (this.#minorVersion === 0) return;
+    writeInterimHead(this.#context.headWriter, head);
+    this.#addWritten();
   }
 
-  sendHead(head: ResponseHead): void {
+  sendHead(head: ResponseHead, changes: HeaderChanges | undefined): void {
     this.#framing = responseFramingOf(head, this.#method, this.#minorVersion);
     if (!this.isRequestComplete || this.#framing === 'Close' || this.#context.isDraining)
       this.#keepAlive = false;
     this.#hasFinalHead = true;
-    this.#batch.add(
-      writeResponseHead(this.#context.headWriter, head, this.#framing, this.#connectionOption()),
+    writeResponseHead(
+      this.#context.headWriter,
+      head,
+      this.#framing,
+      this.#connectionOption(),
+      changes,
+      this.#takesTrailers,
     );
+    this.#addWritten();
   }
 
   sendBody(bytes: Buffer, start: number, end: number): void {
-    if (this.#framing === 'Chunked') this.#batch.add(writeChunk(bytes, start, end));
-    else if (this.#framing !== 'None') this.#batch.add(bytes.subarray(start, end));
+    if (this.#framing === 'Chunked') addChunk(this.#batch, bytes, start, end);
+    else if (this.#framing !== 'None') this.#batch.add(bytes, start, end);
   }
 
-  sendEnd(): void {
-    if (this.#framing === 'Chunked') this.#batch.add(lastChunk);
+  sendEnd(trailers: FieldSection | undefined, changes: HeaderChanges | undefined): void {
+    if (this.#framing === 'Chunked') {
+      if (trailers !== undefined && this.#takesTrailers) {
+        writeTrailers(this.#context.headWriter, trailers, changes);
+        this.#addWritten();
+      } else this.#batch.add(lastChunk, 0, lastChunk.length);
+    }
     this.flush();
   }
 
-  sendLocal(status: number, code: FaultCode | undefined, fault: Fault | undefined, requestId: string): void {
-    if (!this.isRequestComplete || fault?.closes === true || this.#context.isDraining)
-      this.#keepAlive = false;
+  sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void {
     this.#hasFinalHead = true;
-    this.#batch.add(
-      writeLocalResponse(
-        this.#context.headWriter,
-        status,
-        code,
-        fault,
-        requestId,
-        this.#method,
-        this.#connectionOption(),
-      ),
-    );
+    this.#framing = 'None';
+    this.#keepAlive = false;
+    this.#tunnel = tunnel;
+    writeSwitchHead(this.#context.headWriter, head, changes);
+    this.#addWritten();
     this.flush();
+    this.resumeRequest();
+  }
+
+  sendTunnel(bytes: Buffer): boolean {
+    this.#batch.add(bytes, 0, bytes.length);
+    return this.flush();
+  }
+
+  endTunnel(): void {
+    this.#batch.flush(this.#socket);
+    this.#socket.end();
+  }
+
+  sendLocal(response: LocalResponse, requestId: string): void {
+    if (!this.isRequestComplete || response.closes || this.#context.isDraining) this.#keepAlive = false;
+    this.#hasFinalHead = true;
+    const { headWriter } = this.#context;
+    writeLocalResponse(headWriter, response, requestId, this.#method, this.#connectionOption());
+    this.#addWritten();
+    this.flush();
+  }
+
+  /** What the head writer has just written. */
+  #addWritten(): void {
+    const { headWriter } = this.#context;
+    this.#batch.addCopy(headWriter.bytes, 0, headWriter.size);
   }
 
   /** HTTP/1.1 keeps alive unless it says close; HTTP/1.0 the other way round (9112 9.3). */
@@ -315,12 +380,16 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
 
   onDrain(): void {
     this.isBlocked = false;
-    if (this.#isExchanging) this.#exchange.onDownstreamDrain();
-    else this.resumeRequest();
+    if (this.#tunnel !== undefined) this.#tunnel.onClientDrain();
+    else if (this.#exchange === undefined) this.resumeRequest();
+    else this.#exchange.onDownstreamDrain();
   }
 
   onExchangeEnd(): void {
-    this.#isExchanging = false;
+    if (this.#exchange !== undefined) this.#context.giveExchange(this.#exchange);
+    this.#exchange = undefined;
+    this.#idleSinceMs = this.#context.now();
+    this.#tunnel = undefined;
     if (this.#state !== State.Open) return;
     if (!this.#keepAlive || (this.#isPeerEnded && this.#pending === undefined)) {
       this.#linger();
@@ -335,34 +404,23 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
 
   // Closing
 
-  /** FIN, and then reading on for a while: closing with unread bytes would reset the answer away (9112 9.6). */
   #linger(): void {
     this.#batch.flush(this.#socket);
+    if (this.#isLastRequest && this.isRequestComplete && this.#isAllSent) {
+      // The client has said that it sends nothing more (9112 9.6): no unread byte could reset the answer away.
+      this.#socket.destroy();
+      return;
+    }
     this.#state = State.Lingering;
+    this.#context.timers.clear(this.#timer);
     this.#pending = undefined;
     if (this.#isPaused) this.#socket.resume();
     this.#isPaused = false;
-    this.#socket.end();
-    this.#lingeringBytes = this.#socket.pendingBytes;
-    this.#setTimer(lingerMs);
+    this.#lingering = new LingeringClose(this.#context, this.#socket, () => this.destroy());
   }
 
-  /** A slow reader may take longer than that for our last answer, as long as it takes some of it now and then. */
-  #lingerOn(): void {
-    const left = this.#socket.pendingBytes;
-    this.#lingeredMs += lingerMs;
-    // Who is still sending has not yet looked at our answer; a close now would reset it away.
-    if (this.#hasLateBytes && this.#lingeredMs < longestLingerMs) {
-      this.#hasLateBytes = false;
-      this.#setTimer(lingerMs);
-      return;
-    }
-    this.#stalledMs = left === this.#lingeringBytes ? this.#stalledMs + lingerMs : 0;
-    if (left === 0 || this.#stalledMs >= stalledReaderMs) this.destroy();
-    else {
-      this.#lingeringBytes = left;
-      this.#setTimer(lingerMs);
-    }
+  get #isAllSent(): boolean {
+    return this.#pending === undefined && this.#socket.pendingBytes === 0;
   }
 
   #setTimer(delayMs: number): void {
@@ -371,8 +429,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   }
 
   onTimer(): void {
-    if (this.#state === State.Lingering) this.#lingerOn();
-    else if (this.isIdle) this.#linger();
-    else if (!this.#isExchanging) this.#refuse('head-timeout');
+    if (this.isIdle) this.#linger();
+    else if (this.#exchange === undefined) this.#refuse('head-timeout');
   }
 }

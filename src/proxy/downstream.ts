@@ -1,7 +1,10 @@
 // The client's side of an exchange, whatever protocol the client speaks.
-import type { Fault, FaultCode } from '#http/fault.ts';
+import type { FieldSection } from '#http/field-section.ts';
 import type { RequestHead, ResponseHead } from '#http/message-head.ts';
+import type { HeaderChanges } from '#filter/header-changes.ts';
 import type { Forwarding } from './forwarding.ts';
+import type { LocalResponse } from './local-response.ts';
+import type { Tunnel } from './tunnel.ts';
 
 export interface Downstream {
   readonly peerAddress: string;
@@ -12,12 +15,19 @@ export interface Downstream {
   /** Where this request comes from. */
   forwardingOf(head: RequestHead): Forwarding;
   sendInterim(head: ResponseHead): void;
-  sendHead(head: ResponseHead): void;
+  /** `changes`: what the rule does to its fields. */
+  sendHead(head: ResponseHead, changes: HeaderChanges | undefined): void;
   sendBody(bytes: Buffer, start: number, end: number): void;
-  /** The response is complete. */
-  sendEnd(): void;
-  /** A whole response of our own. `code` is undefined for one that is no fault. */
-  sendLocal(status: number, code: FaultCode | undefined, fault: Fault | undefined, requestId: string): void;
+  /** The response is complete. `trailers` are read now and not kept. */
+  sendEnd(trailers: FieldSection | undefined, changes: HeaderChanges | undefined): void;
+  /** The 101 that the request asked for. From here on the client's bytes go to the tunnel. */
+  sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void;
+  /** False: the tunnel's onClientDrain will follow. */
+  sendTunnel(bytes: Buffer): boolean;
+  /** Nothing more is sent through the tunnel. */
+  endTunnel(): void;
+  /** A whole response of our own. */
+  sendLocal(response: LocalResponse, requestId: string): void;
   /** Takes back a response of which no byte has left; false when it is too late. */
   discard(): boolean;
   /** Ends the connection or stream so that the response cannot be taken for complete. */

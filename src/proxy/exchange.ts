@@ -3,35 +3,41 @@
 //   Idle - begin() - Connecting -- open --> Sending -- request complete --> Waiting -- head --> Responding -- end --> Idle
 //           |            |   \___ next endpoint ___/    (no body: at once)     |                   |
 //           \--- 4xx ----\---- 503, 504 -----\---- 408, 502 -------------------\--- 502, 504 ------\--- abort
+//                                                                             \-- 101 --> Tunneling -- both ends --> Idle
 //
-// One object serves all requests of a connection, one after the other; nothing here allocates a promise or a closure.
+// One object serves many requests, one after the other and of any connection; nothing here allocates a promise or a
+// closure.
 import type { FaultCode } from '#http/fault.ts';
 import { faultOf } from '#http/fault.ts';
+import type { FieldSection } from '#http/field-section.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead, ResponseHead } from '#http/message-head.ts';
+import { isIdempotent } from '#http/method.ts';
 import { newRequestId } from '#http/request-id.ts';
-import { lastChunk, writeChunk } from '#h1/chunk-writer.ts';
-import { Timer } from '#transport/timer-wheel.ts';
-import type { TimerOwner } from '#transport/timer-wheel.ts';
+import { lastChunk, writeTrailers } from '#h1/chunk-writer.ts';
 import type { Endpoint } from '#upstream/endpoint.ts';
 import { UpstreamConnection } from '#upstream/upstream-connection.ts';
 import type { UpstreamUser } from '#upstream/upstream-connection.ts';
+import { addChunk } from './add-chunk.ts';
 import type { Downstream } from './downstream.ts';
+import { ExchangeTimer } from './exchange-timer.ts';
+import type { ExchangeTimerOwner } from './exchange-timer.ts';
+import { keepHead, releaseHead } from './head-buffers.ts';
+import { answerOf, faultResponse, serverOptions } from './local-response.ts';
+import type { LocalResponse } from './local-response.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import { writeRequestHead } from './request-head-writer.ts';
 import { RoutedRequest } from './routed-request.ts';
 import type { ServingTable } from './serving-table.ts';
+import { Tunnel } from './tunnel.ts';
+import type { TunnelOwner } from './tunnel.ts';
 
-const State = { Idle: 0, Connecting: 1, Sending: 2, Waiting: 3, Responding: 4 } as const;
+const State = { Idle: 0, Connecting: 1, Sending: 2, Waiting: 3, Responding: 4, Tunneling: 5 } as const;
 type State = (typeof State)[keyof typeof State];
 
-/** However short the idle timeout: a client that reads slowly gets this long to show it. */
-const slowReaderMs = 30_000;
-
-const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS']);
 const noBytes = Buffer.alloc(0);
 
-export class Exchange implements UpstreamUser, TimerOwner {
+export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   // What the observer reads.
   readonly request = new RoutedRequest();
   requestId = '';
@@ -45,26 +51,30 @@ export class Exchange implements UpstreamUser, TimerOwner {
   startedMs = 0;
   requestBytes = 0;
   responseBytes = 0;
-  readonly downstream: Downstream;
+  downstream: Downstream;
 
   readonly #context: ProxyContext;
-  readonly #timer: Timer;
+  readonly #timer: ExchangeTimer;
   readonly #tried: Endpoint[] = [];
   #state: State = State.Idle;
   #table: ServingTable | undefined = undefined;
   #connection: UpstreamConnection | undefined = undefined;
   #headBytes: Buffer = noBytes;
+  #headSize = 0;
   #isChunked = false;
+  /** The request asked for WebSocket: its answer may be 101. */
+  #asksForSwitch = false;
+  #tunnel: Tunnel | undefined = undefined;
   /** A body byte or its end has been given to a connection: it cannot be given to another. */
   #isBodyTouched = false;
   #isUpstreamBlocked = false;
-  #activityMs = 0;
-  #requestDeadlineMs = 0;
+  /** Of the request's body. */
+  #maxBodyBytes = Infinity;
 
   constructor(context: ProxyContext, downstream: Downstream) {
     this.#context = context;
     this.downstream = downstream;
-    this.#timer = new Timer(this);
+    this.#timer = new ExchangeTimer(context, this);
   }
 
   get durationMs(): number {
@@ -79,23 +89,32 @@ export class Exchange implements UpstreamUser, TimerOwner {
     const forwarding = this.downstream.forwardingOf(head);
     this.clientAddress = forwarding.clientAddress;
     if (forwarding.requestId !== '') this.requestId = forwarding.requestId;
-    const fault = this.request.place(head, this.#table);
+    const fault = this.request.place(head, this.#table, forwarding.clientAddress);
     if (fault !== undefined) {
       this.#fail(fault);
       return;
     }
-    if (head.target === '*') {
-      this.#answer(200, undefined);
+    const { route } = this.request;
+    if (route === undefined) {
+      this.#answer(serverOptions);
       return;
     }
-    this.#headBytes = writeRequestHead(
-      this.#context.headWriter,
-      head,
-      this.request,
-      forwarding,
-      this.requestId,
-    );
+    if (route.filters !== undefined) {
+      const { answer, maxBodyBytes, responseHeaders } = route.filters;
+      this.#maxBodyBytes = maxBodyBytes;
+      if (answer !== undefined) {
+        const { authority, path, query } = this.request;
+        const asked = { scheme: forwarding.scheme, authority, path, query };
+        this.#answer(answerOf(answer, asked, responseHeaders));
+        return;
+      }
+    }
+    const { headWriter } = this.#context;
+    writeRequestHead(headWriter, head, this.request, forwarding, this.requestId);
+    this.#headSize = headWriter.size;
+    this.#headBytes = keepHead(headWriter.bytes, this.#headSize);
     this.#isChunked = head.framing === BodyFraming.Chunked;
+    this.#asksForSwitch = head.upgradesToWebSocket;
     this.#attempt(undefined);
   }
 
@@ -120,8 +139,8 @@ export class Exchange implements UpstreamUser, TimerOwner {
     this.#table = this.#context.table;
     this.#isBodyTouched = false;
     this.#isUpstreamBlocked = false;
-    this.#activityMs = this.startedMs;
-    this.#requestDeadlineMs = 0;
+    this.#maxBodyBytes = Infinity;
+    this.#timer.begin(this.startedMs);
     this.#state = State.Connecting;
     this.#context.observer.onExchangeStart();
   }
@@ -142,7 +161,7 @@ export class Exchange implements UpstreamUser, TimerOwner {
     endpoint.activeRequests++;
     this.#isUpstreamBlocked = false;
     this.#state = State.Connecting;
-    this.#setRequestTimer();
+    this.#timer.waitAgain();
     const pooled = again === undefined ? this.#takePooled(endpoint) : undefined;
     if (pooled !== undefined) {
       pooled.use(this);
@@ -160,7 +179,7 @@ export class Exchange implements UpstreamUser, TimerOwner {
   }
 
   #takePooled(endpoint: Endpoint): UpstreamConnection | undefined {
-    if (idempotentMethods.has(this.request.method)) return endpoint.takeIdle();
+    if (isIdempotent(this.request.method)) return endpoint.takeIdle();
     return endpoint.takeTrusted(this.#context.now());
   }
 
@@ -172,8 +191,8 @@ export class Exchange implements UpstreamUser, TimerOwner {
 
   #forwardHead(connection: UpstreamConnection): void {
     this.fault = undefined;
-    connection.begin(this.request.method);
-    connection.write(this.#headBytes);
+    connection.begin(this.request.method, this.#asksForSwitch);
+    connection.addCopy(this.#headBytes, 0, this.#headSize);
     if (this.downstream.isRequestComplete && !this.#isBodyTouched) {
       connection.endRequest();
       this.#wait();
@@ -181,8 +200,7 @@ export class Exchange implements UpstreamUser, TimerOwner {
       return;
     }
     this.#state = State.Sending;
-    this.#activityMs = this.#context.now();
-    this.#setIdleTimer();
+    this.#timer.watch(this.request.route!.timeouts.idleMs);
     this.downstream.resumeRequest();
   }
 
@@ -190,10 +208,8 @@ export class Exchange implements UpstreamUser, TimerOwner {
 
   /** Whether request body bytes have somewhere to go just now. */
   get takesRequestBody(): boolean {
-    return (
-      !this.#isUpstreamBlocked &&
-      (this.#state === State.Sending || (this.#state === State.Responding && this.#connection !== undefined))
-    );
+    if (this.#isUpstreamBlocked || this.#connection === undefined) return false;
+    return this.#state === State.Sending || this.#state === State.Responding;
   }
 
   onRequestBody(bytes: Buffer, start: number, end: number): void {
@@ -201,17 +217,32 @@ export class Exchange implements UpstreamUser, TimerOwner {
     if (connection === undefined) return;
     this.#isBodyTouched = true;
     this.requestBytes += end - start;
-    this.#activityMs = this.#context.now();
-    connection.write(this.#isChunked ? writeChunk(bytes, start, end) : bytes.subarray(start, end));
+    if (this.requestBytes > this.#maxBodyBytes) {
+      this.#fail('body-too-large');
+      return;
+    }
+    this.#timer.touch();
+    if (this.#isChunked) addChunk(connection, bytes, start, end);
+    else connection.add(bytes, start, end);
   }
 
-  onRequestEnd(): void {
+  onRequestEnd(trailers: FieldSection | undefined): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#isBodyTouched = true;
-    if (this.#isChunked) connection.write(lastChunk);
+    if (this.#isChunked) this.#endChunks(connection, trailers);
     connection.endRequest();
     if (this.#state === State.Sending) this.#wait();
+  }
+
+  #endChunks(connection: UpstreamConnection, trailers: FieldSection | undefined): void {
+    if (trailers === undefined) {
+      connection.add(lastChunk, 0, lastChunk.length);
+      return;
+    }
+    const { headWriter } = this.#context;
+    writeTrailers(headWriter, trailers, this.request.route?.filters?.requestHeaders);
+    connection.addCopy(headWriter.bytes, 0, headWriter.size);
   }
 
   /** The client's bytes of this turn have all been handed over. */
@@ -222,12 +253,12 @@ export class Exchange implements UpstreamUser, TimerOwner {
 
   onUpstreamDrain(): void {
     this.#isUpstreamBlocked = false;
-    this.#activityMs = this.#context.now();
+    this.#timer.touch();
     this.downstream.resumeRequest();
   }
 
   onDownstreamDrain(): void {
-    this.#activityMs = this.#context.now();
+    this.#timer.touch();
     this.#connection?.resume();
   }
 
@@ -239,14 +270,13 @@ export class Exchange implements UpstreamUser, TimerOwner {
   onResponseHead(head: ResponseHead): void {
     this.#state = State.Responding;
     this.status = head.status;
-    this.#activityMs = this.#context.now();
-    this.#setIdleTimer();
-    this.downstream.sendHead(head);
+    this.#timer.watch(this.request.route!.timeouts.idleMs);
+    this.downstream.sendHead(head, this.request.route?.filters?.responseHeaders);
   }
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
     this.responseBytes += end - start;
-    this.#activityMs = this.#context.now();
+    this.#timer.touch();
     this.downstream.sendBody(bytes, start, end);
   }
 
@@ -254,9 +284,28 @@ export class Exchange implements UpstreamUser, TimerOwner {
     if (!this.downstream.flush()) this.#connection?.pause();
   }
 
-  onResponseEnd(): void {
+  onResponseEnd(trailers: FieldSection | undefined): void {
     this.#releaseEndpoint();
-    this.downstream.sendEnd();
+    this.downstream.sendEnd(trailers, this.request.route?.filters?.responseHeaders);
+    this.#finish();
+  }
+
+  // Tunnel
+
+  onSwitch(head: ResponseHead): Tunnel {
+    this.#state = State.Tunneling;
+    this.status = head.status;
+    this.#timer.stop();
+    const { idleMs } = this.request.route!.timeouts;
+    this.#tunnel = new Tunnel(this.#context, this, this.#connection!, idleMs);
+    this.downstream.sendSwitch(head, this.request.route?.filters?.responseHeaders, this.#tunnel);
+    return this.#tunnel;
+  }
+
+  onTunnelOver(fault: FaultCode | undefined): void {
+    this.fault = fault;
+    this.#dropConnection();
+    if (fault !== undefined) this.downstream.abort();
     this.#finish();
   }
 
@@ -283,7 +332,7 @@ export class Exchange implements UpstreamUser, TimerOwner {
       connection !== undefined &&
       connection.usedTimes > 0 &&
       isFirstByteSafe &&
-      idempotentMethods.has(this.request.method) &&
+      isIdempotent(this.request.method) &&
       this.attempts < this.#table!.settings.attempts
     ) {
       // A pooled connection that the backend closed while the request was on its way.
@@ -306,12 +355,12 @@ export class Exchange implements UpstreamUser, TimerOwner {
     if (fault.status === 0 || (this.#state === State.Responding && !this.downstream.discard())) {
       this.downstream.abort();
       this.#finish();
-    } else this.#answer(fault.status, code);
+    } else this.#answer(faultResponse(code));
   }
 
-  #answer(status: number, code: FaultCode | undefined): void {
-    this.status = status;
-    this.downstream.sendLocal(status, code, code === undefined ? undefined : faultOf(code), this.requestId);
+  #answer(response: LocalResponse): void {
+    this.status = response.status;
+    this.downstream.sendLocal(response, this.requestId);
     this.#finish();
   }
 
@@ -320,47 +369,18 @@ export class Exchange implements UpstreamUser, TimerOwner {
   /** The request is with the backend; from here its answer is what we wait for. */
   #wait(): void {
     this.#state = State.Waiting;
-    const now = this.#context.now();
-    const { requestMs, backendRequestMs } = this.request.route!.timeouts;
-    if (this.#requestDeadlineMs === 0) this.#requestDeadlineMs = requestMs === 0 ? Infinity : now + requestMs;
-    const attemptDeadlineMs = backendRequestMs === 0 ? Infinity : now + backendRequestMs;
-    const due = Math.min(this.#requestDeadlineMs, attemptDeadlineMs);
-    if (due === Infinity) this.#context.timers.clear(this.#timer);
-    else this.#context.timers.set(this.#timer, due - now);
+    this.#timer.wait(this.request.route!.timeouts);
   }
 
-  /** A request that was sent once already has a deadline, whatever becomes of its next attempt. */
-  #setRequestTimer(): void {
-    if (this.#requestDeadlineMs === 0 || this.#requestDeadlineMs === Infinity)
-      this.#context.timers.clear(this.#timer);
-    else this.#context.timers.set(this.#timer, Math.max(0, this.#requestDeadlineMs - this.#context.now()));
+  onDeadline(): void {
+    this.#fail('backend-timeout');
   }
 
-  /** Bytes only note their time; the timer looks at it when it fires and sleeps on for the rest. */
-  #setIdleTimer(): void {
-    const { idleMs } = this.request.route!.timeouts;
-    if (idleMs === 0) this.#context.timers.clear(this.#timer);
-    else this.#context.timers.set(this.#timer, idleMs);
+  get isClientSlow(): boolean {
+    return this.#state === State.Responding && this.downstream.isBlocked;
   }
 
-  /** The system's buffers hide what a slow client reads: seconds may pass before any of it shows here. */
-  #silenceAllowedMs(): number {
-    const { idleMs } = this.request.route!.timeouts;
-    const isClientSlow = this.#state === State.Responding && this.downstream.isBlocked;
-    return isClientSlow ? Math.max(idleMs, slowReaderMs) : idleMs;
-  }
-
-  onTimer(): void {
-    if (this.#state === State.Waiting || this.#state === State.Connecting) {
-      this.#fail('backend-timeout');
-      return;
-    }
-    const idleMs = this.#silenceAllowedMs();
-    const silentMs = this.#context.now() - this.#activityMs;
-    if (silentMs < idleMs) {
-      this.#context.timers.set(this.#timer, idleMs - silentMs);
-      return;
-    }
+  onSilence(): void {
     if (this.#state === State.Responding) this.#fail('response-timeout');
     else this.#fail(this.#isUpstreamBlocked ? 'backend-timeout' : 'body-timeout');
   }
@@ -380,9 +400,12 @@ export class Exchange implements UpstreamUser, TimerOwner {
   }
 
   #finish(): void {
-    this.#context.timers.clear(this.#timer);
+    this.#timer.stop();
+    this.#tunnel?.stop();
+    this.#tunnel = undefined;
     this.#state = State.Idle;
     this.#context.observer.onExchangeEnd(this);
+    releaseHead(this.#headBytes);
     this.#headBytes = noBytes;
     this.#table = undefined;
     this.downstream.onExchangeEnd();

@@ -8,6 +8,8 @@ import type { IpRanges } from '#http/ip-ranges.ts';
 
 export interface Forwarding {
   readonly clientAddress: string;
+  /** How the client reached the first proxy, as far as that is known. */
+  readonly scheme: 'http' | 'https';
   /** X-Forwarded-For, -Proto, X-Real-IP and, after a trusted peer that sent one, Forwarded; ready to send. */
   readonly lines: string;
   /** Empty: the authority of the request. */
@@ -22,6 +24,7 @@ export interface Forwarding {
 export function untrustedForwarding(peer: string, scheme: 'http' | 'https'): Forwarding {
   return {
     clientAddress: peer,
+    scheme,
     lines: linesOf(peer, scheme, peer),
     host: '',
     requestId: '',
@@ -47,6 +50,7 @@ export function trustedForwarding(
   const lines = linesOf(chain === undefined || chain === '' ? peer : `${chain}, ${peer}`, proto, client);
   return {
     clientAddress: client,
+    scheme: proto,
     lines:
       forwarded === undefined
         ? lines

@@ -2,16 +2,22 @@
 import { HeadWriter } from '#h1/head-writer.ts';
 import type { IpRanges } from '#http/ip-ranges.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
+import { clock } from '#transport/clock.ts';
 import type { TimerWheel } from '#transport/timer-wheel.ts';
 import type { Transport } from '#transport/transport.ts';
 import type { UpstreamContext } from '#upstream/upstream-connection.ts';
-import type { Exchange } from './exchange.ts';
+import type { Downstream } from './downstream.ts';
+import { Exchange } from './exchange.ts';
 import type { ServingTable } from './serving-table.ts';
+
+const mostFreeExchanges = 1024;
 
 /** Where logs and counters hang. The fields of an exchange are valid until onExchangeEnd returns. */
 export interface ProxyObserver {
   onConnectionOpen(): void;
   onConnectionClose(): void;
+  /** There was no room for it. */
+  onConnectionRefused(): void;
   onExchangeStart(): void;
   onExchangeEnd(exchange: Exchange): void;
 }
@@ -23,7 +29,10 @@ export class ProxyContext implements UpstreamContext {
   readonly observer: ProxyObserver;
   /** Peers whose word about where a request comes from is taken. */
   readonly trustedProxies: IpRanges;
+  /** Peers whose connections begin with a PROXY protocol header. */
+  readonly proxyProtocolPeers: IpRanges;
   readonly headWriter = new HeadWriter();
+  readonly #exchanges: Exchange[] = [];
   /** Undefined until the first complete table; replaced by assignment, never changed. */
   table: ServingTable | undefined = undefined;
   /** Every response now says that the connection ends with it. */
@@ -35,15 +44,30 @@ export class ProxyContext implements UpstreamContext {
     limits: ParserLimits,
     observer: ProxyObserver,
     trustedProxies: IpRanges,
+    proxyProtocolPeers: IpRanges,
   ) {
     this.transport = transport;
     this.timers = timers;
     this.limits = limits;
     this.observer = observer;
     this.trustedProxies = trustedProxies;
+    this.proxyProtocolPeers = proxyProtocolPeers;
+  }
+
+  /** A connection without a request holds no exchange: 2 KB less for each that is idle. */
+  takeExchange(downstream: Downstream): Exchange {
+    const exchange = this.#exchanges.pop();
+    if (exchange === undefined) return new Exchange(this, downstream);
+    exchange.downstream = downstream;
+    return exchange;
+  }
+
+  /** It has ended; nobody holds it any more. */
+  giveExchange(exchange: Exchange): void {
+    if (this.#exchanges.length < mostFreeExchanges) this.#exchanges.push(exchange);
   }
 
   now(): number {
-    return performance.now();
+    return clock.now();
   }
 }

@@ -9,10 +9,13 @@ export class ProxyServer implements ConnectionOwner {
   readonly #context: ProxyContext;
   readonly #connections = new Set<ClientConnection>();
   readonly #listeners: Listener[] = [];
+  readonly #maxConnections: number;
   #onEmpty: (() => void) | undefined = undefined;
 
-  constructor(context: ProxyContext) {
+  /** `maxConnections`: at that many, those that have been idle longest make way for new ones. */
+  constructor(context: ProxyContext, maxConnections = Infinity) {
     this.#context = context;
+    this.#maxConnections = maxConnections;
   }
 
   get connections(): number {
@@ -31,11 +34,32 @@ export class ProxyServer implements ConnectionOwner {
     return listener.port;
   }
 
-  #accept(socket: Socket): ClientConnection {
+  /**
+   * Neither runtime can be kept from accepting, and a listener that is closed and opened again would reset whoever waits
+   * at it: so what does not fit is accepted and ended.
+   */
+  #accept(socket: Socket): ClientConnection | undefined {
+    if (this.#connections.size >= this.#maxConnections) this.#endIdle();
+    if (this.#connections.size >= this.#maxConnections) {
+      this.#context.observer.onConnectionRefused();
+      socket.reset();
+      return undefined;
+    }
     const connection = new ClientConnection(this.#context, this, socket);
     this.#connections.add(connection);
     this.#context.observer.onConnectionOpen();
     return connection;
+  }
+
+  /** Several at once: a flood must not cost a search for each of its connections. */
+  #endIdle(): void {
+    const idle = [...this.#connections].filter((connection) => connection.isIdle);
+    idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs);
+    for (const connection of idle.slice(0, Math.ceil(this.#maxConnections / 64))) {
+      // It counts no longer, although its end is told later.
+      this.#connections.delete(connection);
+      connection.destroy();
+    }
   }
 
   onConnectionClosed(connection: ClientConnection): void {

@@ -1,10 +1,11 @@
 // The heads that a client gets: a backend's, re-serialised, or our own.
 import type { HeadWriter } from '#h1/head-writer.ts';
-import type { Fault, FaultCode } from '#http/fault.ts';
 import { Field, isHopByHop } from '#http/field.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead, ResponseHead } from '#http/message-head.ts';
 import { statusText } from '#http/status-text.ts';
+import type { HeaderChanges } from '#filter/header-changes.ts';
+import type { LocalResponse } from './local-response.ts';
 
 /** How this response tells the client where it ends. */
 export type ResponseFraming = 'None' | 'Length' | 'Chunked' | 'Close';
@@ -25,51 +26,67 @@ export function writeResponseHead(
   head: ResponseHead,
   framing: ResponseFraming,
   connection: string,
-): Buffer {
+  changes: HeaderChanges | undefined,
+  takesTrailers: boolean,
+): void {
   writer.begin();
   writeStatusLine(writer, head.status);
-  writeDatedFields(writer, head);
+  writeFields(writer, head, changes, framing === 'Chunked' && takesTrailers);
+  // A response whose backend has no clock gets a Date (9110 6.6.1).
+  if (head.fields.indexOf(Field.Date) < 0 && changes?.dropsName('date') !== true)
+    writer.field('Date', httpDate());
   if (framing === 'Chunked') writer.field('Transfer-Encoding', 'chunked');
   // The length of a HEAD or 304 response says what a GET would have brought; a 204 has none (9110 8.6).
   else if (framing === 'Length' || (head.framing === BodyFraming.Length && head.status !== 204))
     writer.field('Content-Length', String(head.contentLength));
   if (connection !== '') writer.field('Connection', connection);
-  return writer.end();
+  writer.end();
 }
 
-export function writeInterimHead(writer: HeadWriter, head: ResponseHead): Buffer {
+export function writeInterimHead(writer: HeadWriter, head: ResponseHead): void {
   writer.begin();
   writeStatusLine(writer, head.status);
-  writeFields(writer, head);
-  return writer.end();
+  writeFields(writer, head, undefined, false);
+  writer.end();
 }
 
-/** A whole response of our own: the fault in one header, and in words for whoever reads the body. */
+/** How either side says that the connection turns into a WebSocket. */
+export const upgradeLines = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+
+/** The 101 that ends HTTP on a connection. */
+export function writeSwitchHead(
+  writer: HeadWriter,
+  head: ResponseHead,
+  changes: HeaderChanges | undefined,
+): void {
+  writer.begin();
+  writeStatusLine(writer, head.status);
+  writeFields(writer, head, changes, false);
+  writer.text(upgradeLines);
+  writer.end();
+}
+
+/** A whole response of our own. A 204 or 304 has no length either (9110 8.6). */
 export function writeLocalResponse(
   writer: HeadWriter,
-  status: number,
-  code: FaultCode | undefined,
-  fault: Fault | undefined,
+  { status, fields, body, changes }: LocalResponse,
   requestId: string,
   method: RequestHead['method'],
   connection: string,
-): Buffer {
-  const body = fault === undefined ? '' : `${status} ${statusText(status)}: ${fault.text} (${code})\n`;
+): void {
+  const write = (name: string, value: string): void => {
+    if (changes?.dropsName(name.toLowerCase()) !== true) writer.field(name, value);
+  };
   writer.begin();
   writeStatusLine(writer, status);
-  writer.field('Date', httpDate());
-  if (fault !== undefined) writer.field('Content-Type', 'text/plain; charset=utf-8');
-  writer.field('Content-Length', String(body.length));
-  if (code !== undefined) {
-    writer.field('X-Flint-Fault', code);
-    writer.field('Cache-Control', 'no-store');
-  }
-  if (status === 405) writer.field('Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
-  if (status === 503) writer.field('Retry-After', '1');
+  write('Date', httpDate());
+  if (status !== 204 && status !== 304) writer.field('Content-Length', String(Buffer.byteLength(body)));
+  for (const { name, value } of fields) write(name, value);
+  if (changes !== undefined) writer.text(changes.lines);
   if (requestId !== '') writer.field('X-Request-Id', requestId);
   if (connection !== '') writer.field('Connection', connection);
-  const head = writer.end();
-  return method === 'HEAD' || body === '' ? head : Buffer.concat([head, Buffer.from(body, 'latin1')]);
+  writer.end();
+  if (method !== 'HEAD') writer.utf8(body);
 }
 
 function writeStatusLine(writer: HeadWriter, status: number): void {
@@ -80,20 +97,34 @@ function writeStatusLine(writer: HeadWriter, status: number): void {
   writer.text('\r\n');
 }
 
-/** Adds a Date to a response whose backend has no clock (9110 6.6.1). */
-function writeDatedFields(writer: HeadWriter, head: ResponseHead): void {
-  writeFields(writer, head);
-  if (head.fields.indexOf(Field.Date) < 0) writer.field('Date', httpDate());
+function writeFields(
+  writer: HeadWriter,
+  head: ResponseHead,
+  changes: HeaderChanges | undefined,
+  keepsTrailer: boolean,
+): void {
+  const { fields } = head;
+  let run = -1;
+  for (let index = 0; index < fields.count; index++) {
+    const isForwarded = goesOn(head, index, keepsTrailer) && changes?.drops(fields, index) !== true;
+    if (isForwarded && fields.isCanonical(index)) {
+      if (run < 0) run = index;
+      continue;
+    }
+    if (run >= 0) writer.copyRun(fields, run, index - 1);
+    run = -1;
+    if (isForwarded) writer.copyField(fields, index);
+  }
+  if (run >= 0) writer.copyRun(fields, run, fields.count - 1);
+  if (changes !== undefined) writer.text(changes.lines);
 }
 
-function writeFields(writer: HeadWriter, head: ResponseHead): void {
-  const { fields } = head;
-  for (let index = 0; index < fields.count; index++) {
-    const id = fields.ids[index]!;
-    if (id === Field.ContentLength || isHopByHop[id] === 1) continue;
-    if (head.connectionNames.length > 0 && fields.isNamed(index, head.connectionNames)) continue;
-    writer.copyField(fields, index);
-  }
+/** Whether a field of the backend's is the client's business. */
+function goesOn({ fields, connectionNames }: ResponseHead, index: number, keepsTrailer: boolean): boolean {
+  const id = fields.ids[index]!;
+  if (id === Field.Other) return connectionNames.length === 0 || !fields.isNamed(index, connectionNames);
+  if (id === Field.Trailer) return keepsTrailer;
+  return id !== Field.ContentLength && isHopByHop[id] === 0;
 }
 
 let dateText = '';

@@ -1,6 +1,9 @@
 // What a request asks for and where it goes: head, route, pick. One object is reused by all requests of a connection.
 import type { FaultCode } from '#http/fault.ts';
+import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead } from '#http/message-head.ts';
+import { rewritePath } from '#filter/path-rewrite.ts';
+import type { RuleFilters } from '#filter/rule-filters.ts';
 import { normalizePath } from '#model/request-path.ts';
 import type { CompiledRoute } from '#route/compiled-route.ts';
 import type { MatchRequest } from '#route/match-request.ts';
@@ -11,9 +14,12 @@ export class RoutedRequest implements MatchRequest {
   method = '';
   /** Host as the client sent it. */
   authority = '';
-  /** As sent until a host is found; then in normal form, the very string that is matched and forwarded. */
+  /** As sent until a host is found; then in normal form, the very string that is matched. */
   path = '';
   query = '';
+  /** What the backend gets: path and authority, unless the rule rewrites them. */
+  forwardedPath = '';
+  forwardedHost = '';
   route: CompiledRoute | undefined = undefined;
   upstream: Upstream | undefined = undefined;
   #head: RequestHead | undefined = undefined;
@@ -23,12 +29,17 @@ export class RoutedRequest implements MatchRequest {
     this.authority = '';
     this.path = '';
     this.query = '';
+    this.forwardedPath = '';
+    this.forwardedHost = '';
     this.route = undefined;
     this.upstream = undefined;
   }
 
-  /** Judges the head, finds its route and picks an upstream by weight. `head` is read now and not kept. */
-  place(head: RequestHead, table: ServingTable | undefined): FaultCode | undefined {
+  /**
+   * Judges the head, finds its route and picks an upstream by weight, or none where the rule answers itself. `head` is
+   * read now and not kept.
+   */
+  place(head: RequestHead, table: ServingTable | undefined, clientAddress: string): FaultCode | undefined {
     this.method = head.method;
     this.authority = head.authority;
     this.#splitTarget(head.target);
@@ -39,9 +50,28 @@ export class RoutedRequest implements MatchRequest {
     // `OPTIONS *` asks about the server itself, whatever its routes.
     if (head.target === '*') return undefined;
     this.#head = head;
-    const fault = this.#match(head.hostname, table) ?? this.#pickUpstream(table);
+    const fault = this.#match(head.hostname, table);
     this.#head = undefined;
-    return fault;
+    if (fault !== undefined) return fault;
+    this.forwardedPath = this.path;
+    this.forwardedHost = head.authority;
+    const filters = this.route?.filters;
+    if (filters !== undefined) {
+      const refusal = this.#filter(filters, head, clientAddress);
+      if (refusal !== undefined || filters.answer !== undefined) return refusal;
+    }
+    return this.#pickUpstream(table);
+  }
+
+  #filter(filters: RuleFilters, head: RequestHead, clientAddress: string): FaultCode | undefined {
+    if (!filters.admits(clientAddress)) return 'client-denied';
+    if (head.framing === BodyFraming.Length && head.contentLength > filters.maxBodyBytes)
+      return 'body-too-large';
+    const { rewrite } = filters;
+    if (rewrite === undefined) return undefined;
+    this.forwardedPath = rewritePath(rewrite.path, this.path);
+    if (rewrite.hostname.kind === 'OtherHost') this.forwardedHost = rewrite.hostname.name;
+    return undefined;
   }
 
   /** For the matcher, while the head is at hand. */

@@ -1,4 +1,6 @@
 // One rule of one object, ready to serve: its backends with weights summed up.
+import { compileFilters } from '#filter/rule-filters.ts';
+import type { RuleFilters } from '#filter/rule-filters.ts';
 import type { Backend, Rule, RuleRef, Timeouts } from '#model/route-model.ts';
 
 export class CompiledRoute {
@@ -8,12 +10,15 @@ export class CompiledRoute {
   readonly backends: readonly Backend[];
   readonly totalWeight: number;
   readonly timeouts: Timeouts;
+  /** Undefined for a rule without any. */
+  readonly filters: RuleFilters | undefined;
 
   constructor(rule: Rule) {
     this.ref = rule.ref;
     this.objectId = `${rule.ref.namespace}/${rule.ref.name}`;
     this.backends = rule.backends;
     this.timeouts = rule.timeouts;
+    this.filters = compileFilters(rule.filters);
     this.totalWeight = rule.backends.reduce((sum, backend) => sum + backend.weight, 0);
   }
 

@@ -17,6 +17,7 @@ export interface DataPlaneSnapshot {
   /** The upper bounds, in seconds, that durations were counted by. */
   readonly durationBuckets: readonly number[];
   readonly connections: number;
+  readonly refusedConnections: number;
   readonly activeRequests: number;
   readonly faults: readonly (readonly [code: string, count: number])[];
   readonly routes: readonly RouteCounts[];
@@ -58,6 +59,11 @@ export const dataPlaneMetrics: readonly MetricDefinition<DataPlaneSnapshot>[] = 
     values: ({ faults }) => faults.map(([fault, value]) => ({ labels: { fault }, value })),
   },
   gauge('flint_connections', 'Open client connections.', (snapshot) => snapshot.connections),
+  counter(
+    'flint_refused_connections_total',
+    'Client connections that were ended at once, since there was no room for more.',
+    (snapshot) => snapshot.refusedConnections,
+  ),
   gauge(
     'flint_active_requests',
     'Requests that have begun and not ended.',

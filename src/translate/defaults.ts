@@ -1,18 +1,11 @@
 // Every default of the API, in one place: the CRD has none, so that stored objects equal applied ones.
-import type { DoubtfulPath, Settings, Timeouts } from '#model/route-model.ts';
+import { defaultLoadBalancing, defaultSettings } from '#model/default-settings.ts';
+import type { DoubtfulPath, Timeouts } from '#model/route-model.ts';
 import type { TranslateSettings } from './cluster-view.ts';
-
-export const defaultSettings: Settings = {
-  connectTimeoutMs: 1000,
-  upstreamIdleTimeoutMs: 3000,
-  clientIdleTimeoutMs: 60_000,
-  headTimeoutMs: 10_000,
-  attempts: 3,
-};
 
 export const defaultTranslateSettings: TranslateSettings = {
   settings: defaultSettings,
-  loadBalancing: 'LeastRequests',
+  loadBalancing: defaultLoadBalancing,
 };
 
 const requestMs = 60_000;
@@ -33,3 +26,5 @@ export function timeoutsWithDefaults(given: {
 export const defaultWeight = 1;
 export const defaultDoubtfulPath: DoubtfulPath = 'Reject';
 export const defaultPath = '/';
+export const defaultRedirectStatus = 302;
+export const defaultContentType = 'text/plain; charset=utf-8';

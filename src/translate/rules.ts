@@ -5,6 +5,7 @@ import type { LoadBalancing, PathPolicy, Rule, Upstream } from '#model/route-mod
 import { backendOf, resolveBackend } from './backends.ts';
 import type { ServiceIndex } from './backends.ts';
 import { defaultDoubtfulPath, timeoutsWithDefaults } from './defaults.ts';
+import { translateFilters } from './filters.ts';
 import { translateMatches } from './matches.ts';
 
 export interface TranslatedRoute {
@@ -46,6 +47,8 @@ export function translateRules(
       if (resolved.kind === 'Resolved') upstreams.set(resolved.upstream.id, resolved.upstream);
       return backendOf(ref, resolved);
     });
+    const matches = translateMatches(rule.matches, pathPolicy, at, faults);
+    const { filters, policy } = rule;
     return {
       ref: {
         kind: 'IngressRoute',
@@ -53,7 +56,12 @@ export function translateRules(
         name: route.name,
         rule: rule.name ?? `rules[${number}]`,
       },
-      matches: translateMatches(rule.matches, pathPolicy, at, faults),
+      matches,
+      filters: translateFilters(
+        { filters, policy, routePolicy: route.policy, matches, pathPolicy },
+        at,
+        faults,
+      ),
       backends,
       timeouts: timeoutsWithDefaults(rule.timeouts),
     };

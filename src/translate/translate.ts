@@ -9,7 +9,7 @@ import type { KubernetesObject, ObjectRef } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';
 import { readService } from '#api/service.ts';
 import { compareText } from '#model/bundle.ts';
-import { hostKey, schemaNumber } from '#model/route-model.ts';
+import { hostKey } from '#model/route-model.ts';
 import type { RouteModel, Upstream } from '#model/route-model.ts';
 import { indexServices } from './backends.ts';
 import { whyNotOurs } from './class-of-route.ts';
@@ -93,7 +93,6 @@ export function translate(view: ClusterView, settings: TranslateSettings): Trans
   const sortedHosts = hosts.toSorted((a, b) => compareText(hostKey(a.pattern), hostKey(b.pattern)));
   return {
     model: {
-      schema: schemaNumber,
       settings: settings.settings,
       hosts: sortedHosts,
       upstreams: usedUpstreams(sortedHosts, fit),

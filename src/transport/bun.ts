@@ -2,6 +2,7 @@
 //
 // A write says how much the system took; the rest waits here until `drain`. A socket that has sent its FIN and seen the
 // peer's closes by itself.
+import { clock } from './clock.ts';
 import type { ConnectEvents, Listener, ListenOptions, Socket, SocketEvents, Transport } from './transport.ts';
 
 /** What is used of a socket of Bun's. */
@@ -11,7 +12,7 @@ interface RawSocket {
   readonly remotePort: number;
   readonly localPort: number;
   /** Bytes taken; below zero when the socket is closed. */
-  write(bytes: Uint8Array): number;
+  write(bytes: Uint8Array, byteOffset: number, byteLength: number): number;
   pause(): void;
   resume(): void;
   /** Sends FIN. */
@@ -20,7 +21,6 @@ interface RawSocket {
   end(): void;
   /** Closes with a reset. */
   terminate(): void;
-  setNoDelay(on: boolean): void;
 }
 
 interface RawHandlers {
@@ -66,38 +66,57 @@ function countAbandoned(address: string, change: 1 | -1): void {
 }
 
 class BunSocket implements Socket {
-  remoteAddress: string;
-  remotePort: number;
-  localPort = 0;
+  readonly remoteAddress: string;
+  /** Of a connect; an accepted socket asks the system, which few ever want to know. */
+  readonly #connectPort: number;
   pendingBytes = 0;
   events: SocketEvents | undefined;
   #raw: RawSocket | undefined = undefined;
   readonly #pending: Buffer[] = [];
   #isPaused = false;
   #isEnding = false;
+  #isPeerEnded = false;
   #isClosed = false;
   #needsReset = false;
   /** Closed while it was being opened. */
   #isAbandoned = false;
 
-  constructor(remoteAddress: string, remotePort: number, events: SocketEvents | undefined) {
+  constructor(remoteAddress: string, connectPort: number, events: SocketEvents | undefined) {
     this.remoteAddress = remoteAddress;
-    this.remotePort = remotePort;
+    this.#connectPort = connectPort;
     this.events = events;
   }
 
-  write(bytes: Buffer): boolean {
-    if (this.#isClosed || this.#isEnding) return true;
-    if (this.pendingBytes === 0 && this.#raw !== undefined) {
-      const taken = Math.max(0, this.#raw.write(bytes));
-      if (taken === bytes.length) return true;
-      this.#pending.push(taken === 0 ? bytes : bytes.subarray(taken));
-      this.pendingBytes = bytes.length - taken;
-      return false;
-    }
+  get remotePort(): number {
+    return this.#connectPort > 0 ? this.#connectPort : (this.#raw?.remotePort ?? 0);
+  }
+
+  get localPort(): number {
+    return this.#raw?.localPort ?? 0;
+  }
+
+  write(bytes: Buffer, start: number, end: number): boolean {
+    const from = this.#writeNow(bytes, start, end);
+    if (from < end) this.#keep(bytes.subarray(from, end));
+    return from === end;
+  }
+
+  writeCopy(bytes: Buffer, start: number, end: number): boolean {
+    const from = this.#writeNow(bytes, start, end);
+    if (from < end) this.#keep(Buffer.from(bytes.subarray(from, end)));
+    return from === end;
+  }
+
+  /** The position of the first byte that the system has not taken; `end` also when nobody will ever take any. */
+  #writeNow(bytes: Buffer, start: number, end: number): number {
+    if (this.#isClosed || this.#isEnding) return end;
+    if (this.pendingBytes > 0 || this.#raw === undefined) return start;
+    return start + Math.max(0, this.#raw.write(bytes, start, end - start));
+  }
+
+  #keep(bytes: Buffer): void {
     this.#pending.push(bytes);
     this.pendingBytes += bytes.length;
-    return false;
   }
 
   pause(): void {
@@ -125,6 +144,7 @@ class BunSocket implements Socket {
   }
 
   onOpen(raw: RawSocket): void {
+    clock.forget();
     if (this.#isClosed) {
       this.#settleAbandoned();
       if (this.#needsReset) raw.terminate();
@@ -132,8 +152,7 @@ class BunSocket implements Socket {
       return;
     }
     this.#raw = raw;
-    this.localPort = raw.localPort;
-    raw.setNoDelay(true);
+    // TCP_NODELAY is Bun's own default.
     if (this.#isPaused) raw.pause();
   }
 
@@ -146,16 +165,18 @@ class BunSocket implements Socket {
   }
 
   onData(bytes: Buffer): void {
+    clock.forget();
     // A reset makes Bun read what is left, paused or not: the connection is broken, and nobody wants it.
     if (!this.#isClosed && !this.#isPaused) this.events?.onBytes(bytes);
   }
 
   /** Also called by Bun when there is nothing to do. */
   onWritable(): void {
+    clock.forget();
     if (this.#isClosed || this.#raw === undefined || this.pendingBytes === 0) return;
     while (this.pendingBytes > 0) {
       const bytes = this.#pending[0]!;
-      const taken = Math.max(0, this.#raw.write(bytes));
+      const taken = Math.max(0, this.#raw.write(bytes, 0, bytes.length));
       this.pendingBytes -= taken;
       if (taken < bytes.length) {
         this.#pending[0] = bytes.subarray(taken);
@@ -168,16 +189,26 @@ class BunSocket implements Socket {
   }
 
   onFin(): void {
-    if (!this.#isClosed) this.events?.onEnd();
+    clock.forget();
+    if (this.#isClosed || this.#isPeerEnded) return;
+    this.#isPeerEnded = true;
+    this.events?.onEnd();
   }
 
   /** The runtime says that it is over. */
   onClosed(code: string | undefined): void {
+    clock.forget();
     this.#settleAbandoned();
+    // The FIN that answers ours is not told apart from the close that it brings.
+    if (this.#isEnding && code === undefined) this.onFin();
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#forget();
     this.events?.onClose(code);
+  }
+
+  onConnectError(code: string | undefined): void {
+    queueMicrotask(() => this.onClosed(code ?? 'ECONNREFUSED'));
   }
 
   #settleAbandoned(): void {
@@ -202,7 +233,10 @@ class BunSocket implements Socket {
     if (withReset) raw?.terminate();
     else raw?.end();
     // Never within the call that asked for it, as everywhere else.
-    queueMicrotask(() => this.events?.onClose(undefined));
+    queueMicrotask(() => {
+      clock.forget();
+      this.events?.onClose(undefined);
+    });
   }
 
   #forget(): void {
@@ -221,7 +255,8 @@ const shared = {
   close: (raw: RawSocket, error: NodeJS.ErrnoException | undefined): void => raw.data.onClosed(error?.code),
   // `close` follows, and says the same.
   error: (): void => {},
-  connectError: (raw: RawSocket, error: NodeJS.ErrnoException): void => raw.data.onClosed(error.code),
+  // Some failures, such as the want of a descriptor, are told within the very call that asked for a connection.
+  connectError: (raw: RawSocket, error: NodeJS.ErrnoException): void => raw.data.onConnectError(error.code),
 };
 
 const connecting: RawHandlers = {
@@ -261,7 +296,7 @@ export const bunTransport: Transport = {
           const address = raw.remoteAddress;
           const socket = new BunSocket(
             address.startsWith(ipv4Mapped) ? address.slice(ipv4Mapped.length) : address,
-            raw.remotePort,
+            0,
             undefined,
           );
           raw.data = socket;
@@ -280,8 +315,7 @@ export const bunTransport: Transport = {
       return socket;
     }
     const options = { hostname: address, port, allowHalfOpen: true, data: socket, socket: connecting };
-    // Whether it failed is said by connectError.
-    Bun.connect(options).catch(() => {});
+    Bun.connect(options).catch((error: NodeJS.ErrnoException) => socket.onConnectError(error.code));
     return socket;
   },
 };

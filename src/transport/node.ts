@@ -1,5 +1,6 @@
 // The transport on Node's public API, without tricks: the reference that every other one is held to.
 import net from 'node:net';
+import { clock } from './clock.ts';
 import type { ConnectEvents, Listener, ListenOptions, Socket, SocketEvents, Transport } from './transport.ts';
 
 const owner = Symbol('owner');
@@ -37,8 +38,13 @@ class NodeSocket implements Socket {
     return this.#socket.writableLength;
   }
 
-  write(bytes: Buffer): boolean {
-    return this.#socket.write(bytes);
+  write(bytes: Buffer, start: number, end: number): boolean {
+    return this.#socket.write(bytes.subarray(start, end));
+  }
+
+  /** What a stream is given it may keep until it is written. */
+  writeCopy(bytes: Buffer, start: number, end: number): boolean {
+    return this.#socket.write(Buffer.from(bytes.subarray(start, end)));
   }
 
   pause(): void {
@@ -65,14 +71,17 @@ class NodeSocket implements Socket {
 // Listeners at module level: one function for all sockets instead of six closures for each.
 
 function onData(this: OwnedSocket, bytes: Buffer): void {
+  clock.forget();
   if (!this.destroyed) this[owner]?.events?.onBytes(bytes);
 }
 
 function onDrain(this: OwnedSocket): void {
+  clock.forget();
   if (!this.destroyed) this[owner]?.events?.onDrain();
 }
 
 function onEnd(this: OwnedSocket): void {
+  clock.forget();
   if (!this.destroyed) this[owner]?.events?.onEnd();
 }
 
@@ -82,11 +91,13 @@ function onError(this: OwnedSocket, error: NodeJS.ErrnoException): void {
 }
 
 function onClose(this: OwnedSocket): void {
+  clock.forget();
   const socket = this[owner];
   socket?.events?.onClose(socket.code);
 }
 
 function onConnect(this: OwnedSocket): void {
+  clock.forget();
   const events = this[owner]?.events;
   if (events !== undefined) (events as ConnectEvents).onConnect();
 }
@@ -112,6 +123,7 @@ export const nodeTransport: Transport = {
     return new Promise((resolve, reject) => {
       const server = net.createServer({ allowHalfOpen: true, noDelay: true });
       server.on('connection', (socket) => {
+        clock.forget();
         const { remoteAddress, remotePort } = socket;
         // A peer that is gone before it is accepted has no address.
         if (remoteAddress === undefined) {

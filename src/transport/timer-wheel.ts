@@ -3,6 +3,7 @@
 //
 // Timeouts here guard against silence, so a tick of 50 ms is fine; an entry that is cancelled leaves the wheel at once
 // and holds nothing alive. Time is monotonic: a clock that jumps moves no timeout.
+import { clock } from './clock.ts';
 
 const slots = 1024;
 const tickMs = 50;
@@ -32,7 +33,7 @@ export class TimerWheel {
   #interval: NodeJS.Timeout | undefined = undefined;
 
   /** `now` gives monotonic milliseconds. */
-  constructor(now: () => number = () => performance.now()) {
+  constructor(now: () => number = () => clock.now()) {
     this.#now = now;
     this.#tick = Math.floor(now() / tickMs);
   }
@@ -69,6 +70,7 @@ export class TimerWheel {
 
   /** Fires what is due. Called by the wheel's own interval; a test may call it instead. */
   advance(): void {
+    clock.forget();
     const target = Math.floor(this.#now() / tickMs);
     // After a long pause every slot is visited once, not once for every tick that was missed.
     if (target - this.#tick > slots) this.#tick = target - slots;

@@ -1,7 +1,7 @@
 // Sockets behind one narrow interface, so that the same proxy runs on any runtime.
 //
 // Bytes change hands: what onBytes delivers belongs to the receiver and is never written to again, and what write
-// takes belongs to the transport. A chunk may therefore go from one socket to another without a copy.
+// takes belongs to the transport, except by writeCopy. A chunk may therefore go from one socket to another without a copy.
 
 export interface Socket {
   /** Without the ::ffff: of an IPv4 address on a dual-stack socket. */
@@ -10,8 +10,13 @@ export interface Socket {
   readonly localPort: number;
   /** Bytes that were written and that the system has not taken yet. */
   readonly pendingBytes: number;
-  /** False: more than the high-water mark is waiting, and onDrain will follow. All bytes are taken either way. */
-  write(bytes: Buffer): boolean;
+  /**
+   * Sends `bytes[start, end)`. False: more than the high-water mark is waiting, and onDrain will follow. All bytes are
+   * taken either way.
+   */
+  write(bytes: Buffer, start: number, end: number): boolean;
+  /** As write, for bytes that stay the caller's: what the system does not take at once is copied. */
+  writeCopy(bytes: Buffer, start: number, end: number): boolean;
   /** After pause no onBytes is delivered until resume. */
   pause(): void;
   resume(): void;
@@ -51,11 +56,14 @@ export interface ListenOptions {
   readonly reusePort: boolean;
 }
 
+/** Undefined: nobody wants the connection; the socket has been destroyed. */
+export type OnConnection = (socket: Socket) => SocketEvents | undefined;
+
 export interface Transport {
   /** Whether several threads may listen on one port here. */
   readonly canReusePort: boolean;
   /** Rejects with the system's error when the address cannot be bound. */
-  listen(options: ListenOptions, onConnection: (socket: Socket) => SocketEvents): Promise<Listener>;
+  listen(options: ListenOptions, onConnection: OnConnection): Promise<Listener>;
   /** Starts to connect; onConnect or onClose follows. */
   connect(address: string, port: number, events: ConnectEvents): Socket;
 }

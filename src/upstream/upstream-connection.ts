@@ -3,10 +3,12 @@
 //   Connecting -- onConnect --> Busy -- response ended cleanly --> Idle -- use() --> Busy
 //        |                       |                                  |
 //        \--- refused, late ---- \--- broken, extra bytes, FIN ----- \--- FIN, any byte, too long idle --> Closed
+//                                 \--- 101 --> Tunnel: bytes both ways until it closes
 //
 // A connection returns to the pool only if the request was written to its last byte, the response was read to its
 // exact end, both sides want to keep it, and nothing more is readable.
 import type { FaultCode } from '#http/fault.ts';
+import type { FieldSection } from '#http/field-section.ts';
 import type { ResponseHead } from '#http/message-head.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
 import { ResponseParser } from '#h1/response-parser.ts';
@@ -17,7 +19,7 @@ import type { ConnectEvents, Socket, Transport } from '#transport/transport.ts';
 import { WriteBatch } from '#transport/write-batch.ts';
 import type { Endpoint } from './endpoint.ts';
 
-const State = { Connecting: 0, Busy: 1, Idle: 2, Closed: 3 } as const;
+const State = { Connecting: 0, Busy: 1, Idle: 2, Closed: 3, Tunnel: 4 } as const;
 type State = (typeof State)[keyof typeof State];
 
 /** Whoever a connection works for: the events of one exchange. */
@@ -27,13 +29,25 @@ export interface UpstreamUser {
   onInterimHead(head: ResponseHead): void;
   onResponseHead(head: ResponseHead): void;
   onResponseBody(bytes: Buffer, start: number, end: number): void;
-  /** The response is complete; the connection is no longer the user's. */
-  onResponseEnd(): void;
+  /** The response is complete; the connection is no longer the user's. `trailers` are valid until this returns. */
+  onResponseEnd(trailers: FieldSection | undefined): void;
+  /** The 101 that the request asked for. Returns who hears of the connection from here on. */
+  onSwitch(head: ResponseHead): TunnelUser;
   /** All events of one read have been delivered: what they caused can be sent in one write. */
   onUpstreamTurnEnd(): void;
   onUpstreamDrain(): void;
   /** The last event: the connection broke, and with it the response. */
   onUpstreamFault(code: FaultCode): void;
+}
+
+/** Whoever a connection works for after a 101. */
+export interface TunnelUser {
+  onTunnelBytes(bytes: Buffer): void;
+  onTunnelDrain(): void;
+  /** The backend sends nothing more. */
+  onTunnelEnd(): void;
+  /** The last event: the connection broke. */
+  onTunnelBroken(): void;
 }
 
 export interface UpstreamContext {
@@ -64,6 +78,8 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
   #isPaused = false;
   #isPeerEnded = false;
   #isBlocked = false;
+  #tunnel: TunnelUser | undefined = undefined;
+  #trailers: FieldSection | undefined = undefined;
 
   constructor(
     context: UpstreamContext,
@@ -83,7 +99,7 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
   }
 
   get isOpen(): boolean {
-    return this.#state === State.Busy;
+    return this.#state === State.Busy || this.#state === State.Tunnel;
   }
 
   /** Takes it out of the pool for another request. */
@@ -94,21 +110,28 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
     this.usedTimes++;
   }
 
-  /** Before the first write of a request: its method decides how the response is read. */
-  begin(method: string): void {
+  /** Before the first write of a request: its method, and what it asks for, decide how the response is read. */
+  begin(method: string, expectsSwitch: boolean): void {
     this.hasResponseBytes = false;
     this.#isRequestWritten = false;
     this.#isResponseEnded = false;
-    this.#parser.begin(method);
+    this.#trailers = undefined;
+    this.#parser.begin(method, expectsSwitch);
   }
 
-  write(bytes: Buffer): void {
-    this.#batch.add(bytes);
+  /** `bytes[start, end)`, which nobody writes to any more. */
+  add(bytes: Buffer, start: number, end: number): void {
+    this.#batch.add(bytes, start, end);
+  }
+
+  /** `bytes[start, end)`, which stay the caller's. */
+  addCopy(bytes: Buffer, start: number, end: number): void {
+    this.#batch.addCopy(bytes, start, end);
   }
 
   /** Sends what was written since the last flush. False: onUpstreamDrain will follow. */
   flush(): boolean {
-    if (this.#state !== State.Busy) return true;
+    if (!this.isOpen) return true;
     if (!this.#batch.flush(this.#socket)) this.#isBlocked = true;
     return !this.#isBlocked;
   }
@@ -119,7 +142,7 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
   }
 
   pause(): void {
-    if (this.#isPaused || this.#state !== State.Busy) return;
+    if (this.#isPaused || !this.isOpen) return;
     this.#isPaused = true;
     this.#socket.pause();
   }
@@ -130,9 +153,16 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
     this.#socket.resume();
   }
 
+  /** Nothing more is sent through the tunnel. */
+  endTunnel(): void {
+    this.flush();
+    this.#socket.end();
+  }
+
   /** Ends it without a word to its user. */
   destroy(): void {
     this.#user = undefined;
+    this.#tunnel = undefined;
     this.#close();
   }
 
@@ -144,6 +174,10 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
   }
 
   onBytes(bytes: Buffer): void {
+    if (this.#state === State.Tunnel) {
+      this.#tunnel?.onTunnelBytes(bytes);
+      return;
+    }
     if (this.#state !== State.Busy || this.#parser.isIdle) {
       // Nobody asked: whatever this is, no later response on this connection could be trusted.
       this.#breakOff('backend-malformed');
@@ -161,16 +195,22 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
       else this.#finishExchange();
       return;
     }
-    user?.onUpstreamTurnEnd();
+    if (!this.#parser.hasSwitched) user?.onUpstreamTurnEnd();
+    else if (at < bytes.length) this.#tunnel?.onTunnelBytes(bytes.subarray(at));
   }
 
   onDrain(): void {
     this.#isBlocked = false;
-    if (this.#state === State.Busy) this.#user?.onUpstreamDrain();
+    if (this.#state === State.Tunnel) this.#tunnel?.onTunnelDrain();
+    else if (this.#state === State.Busy) this.#user?.onUpstreamDrain();
   }
 
   onEnd(): void {
     this.#isPeerEnded = true;
+    if (this.#state === State.Tunnel) {
+      this.#tunnel?.onTunnelEnd();
+      return;
+    }
     if (this.#state !== State.Busy) {
       this.#breakOff('backend-reset');
       return;
@@ -203,8 +243,15 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
     this.#user?.onResponseBody(bytes, start, end);
   }
 
+  onSwitch(head: ResponseHead): void {
+    this.#state = State.Tunnel;
+    this.#tunnel = this.#user?.onSwitch(head);
+    this.#user = undefined;
+  }
+
   /** Whether the connection lives on is known only when the rest of the bytes is. */
-  onResponseEnd(): void {
+  onResponseEnd(trailers: FieldSection | undefined): void {
+    this.#trailers = trailers;
     this.#isResponseEnded = true;
   }
 
@@ -213,7 +260,7 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
     this.#user = undefined;
     if (!this.#isReusable() || !this.endpoint.offerIdle(this)) this.#close();
     else this.#becomeIdle();
-    user?.onResponseEnd();
+    user?.onResponseEnd(this.#trailers);
   }
 
   #isReusable(): boolean {
@@ -223,7 +270,7 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
       !this.#isBlocked &&
       !this.#isPeerEnded &&
       this.#parser.isIdle &&
-      this.#parser.head.keepAlive &&
+      this.#parser.keepAlive &&
       this.#idleTimeoutMs > 0
     );
   }
@@ -240,9 +287,12 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
     if (this.#state === State.Closed) return;
     if (code === 'backend-reset' && this.idleSinceMs > 0) this.#reportClose();
     const user = this.#user;
+    const tunnel = this.#tunnel;
     this.#user = undefined;
+    this.#tunnel = undefined;
     this.#close();
     user?.onUpstreamFault(code);
+    tunnel?.onTunnelBroken();
   }
 
   /** While it was idle, or before a byte of the response to the request after that. */

@@ -15,13 +15,15 @@ const mayImport: Readonly<Record<string, readonly string[] | typeof everything>>
   kube: [],
   transport: [],
   h1: ['http'],
-  route: ['model'],
+  filter: ['http', 'model'],
+  // A compiled route holds its compiled filters.
+  route: ['model', 'filter'],
   translate: ['api', 'model'],
   cluster: ['kube'],
   // Its logs and counters are handed to it.
   operator: ['api', 'kube', 'cluster', 'translate', 'model'],
   upstream: ['http', 'h1', 'model', 'transport'],
-  proxy: ['http', 'h1', 'route', 'upstream', 'transport', 'model'],
+  proxy: ['http', 'h1', 'route', 'filter', 'upstream', 'transport', 'model'],
   // The composition of a data plane: it hands logs, counters and a transport to the folders that may not know them.
   dataplane: ['kube', 'model', 'route', 'proxy', 'upstream', 'h1', 'http', 'telemetry', 'transport'],
   local: ['api', 'translate', 'model', 'dataplane'],
@@ -33,7 +35,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   ajv: ['api', 'model'],
   '@marcbachmann/cel-js': ['api'],
   re2js: ['api', 'route', 'translate'],
-  yaml: ['local'],
+  yaml: ['local', 'cli'],
   '@kubernetes/client-node': ['cluster'],
   commander: ['cli'],
   pino: ['telemetry'],
@@ -46,7 +48,7 @@ const socketFolders = new Set(['transport']);
 /** `isIP` and its like judge text. */
 const socketExceptions = new Set(['src/api/ip-address.ts', 'src/http/authority.ts', 'src/http/ip-ranges.ts']);
 
-const hotFolders = new Set(['http', 'h1', 'route', 'transport', 'upstream', 'proxy']);
+const hotFolders = new Set(['http', 'h1', 'filter', 'route', 'transport', 'upstream', 'proxy']);
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -156,7 +158,12 @@ test('what a data-plane pod loads holds neither the official client nor the oper
   load('src/dataplane/worker.ts');
   assert.ok(loaded.has('src/kube/reflect.ts') && loaded.has('src/proxy/exchange.ts'));
   const foldersLoaded = new Set([...loaded].map((file) => file.split('/')[1]));
-  for (const folder of ['cluster', 'operator', 'translate', 'local', 'api'])
+  for (const folder of ['cluster', 'operator', 'translate', 'local'])
     assert.equal(foldersLoaded.has(folder), false, folder);
+  // Settings have durations, written as in the API.
+  assert.deepEqual(
+    [...loaded].filter((file) => file.startsWith('src/api/')),
+    ['src/api/duration.ts'],
+  );
   assert.deepEqual([...packagesLoaded].sort(), ['ajv', 'pino', 'prom-client', 're2js']);
 });

@@ -1,20 +1,29 @@
 // Configurations of the peers: nginx as the backend of every proxy, nginx and haproxy as those that Flint is compared with.
+import { expressionOf, hostsOf, prefixOf, ruleNumbers, tenantHeader } from './scene.ts';
+import type { Scene } from './scene.ts';
 
-/** Files of known sizes under /tiny, /10k and /1m; `root` holds them. */
+/** More than the idle connections that are opened; haproxy's table of descriptors counts each of them twice. */
+const maxConnections = 12_000;
+
+/**
+ * Files of known sizes under /10k, /1m and /chunked, a short text under /tiny and everything below it. A filter that
+ * may change the length makes nginx send chunks, one for each of its buffers; the text that it looks for is long, so
+ * that it skips nearly all of what it searches.
+ */
 export function backendConf(folder: string, ports: readonly number[]): string {
   return `
 daemon off; master_process off; worker_processes 1;
 pid ${folder}/backend.pid; error_log ${folder}/backend.log warn;
-events { worker_connections 8192; multi_accept on; }
+events { worker_connections 16384; multi_accept on; }
 http {
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; keepalive_timeout 3600s;
-  client_max_body_size 0; client_body_temp_path ${folder}; proxy_temp_path ${folder};
-  fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
+  client_max_body_size 0; ${temporaryPaths(folder)}
   server {
     ${ports.map((port) => `listen 127.0.0.1:${port} backlog=4096;`).join(' ')}
     root ${folder}/files;
-    location = /tiny { return 200 "hello, world"; }
+    location /tiny { return 200 "hello, world"; }
     location /post { client_body_buffer_size 64k; return 200 "ok"; }
+    location = /chunked { sub_filter_types *; sub_filter "${'never in the file, '.repeat(8)}" ""; output_buffers 4 16k; tcp_nopush off; }
   }
 }
 `;
@@ -26,48 +35,84 @@ export function nginxConf(
   port: number,
   backends: readonly number[],
   buffers: 'default' | '64k',
+  scene: Scene,
 ): string {
+  const pass = scene.rules === 'header' ? 'proxy_pass http://$pool;' : 'proxy_pass http://shop;';
   return `
 daemon off; master_process off; worker_processes 1;
 pid ${folder}/proxy-${port}.pid; error_log ${folder}/proxy-${port}.log warn;
-events { worker_connections 8192; }
+events { worker_connections ${2 * maxConnections}; }
 http {
   access_log off; keepalive_requests 1000000000; keepalive_timeout 60s;
-  client_max_body_size 0; client_body_temp_path ${folder}; proxy_temp_path ${folder};
-  fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
+  client_max_body_size 0; ${temporaryPaths(folder)}
+  server_names_hash_max_size 16384; server_names_hash_bucket_size 128;
   upstream shop {
     random two least_conn;
     ${backends.map((backend) => `server 127.0.0.1:${backend};`).join(' ')}
     keepalive 256; keepalive_requests 1000000000;
   }
-  server {
-    listen 127.0.0.1:${port} backlog=4096;
-    server_name shop.test;
-    location / {
-      proxy_pass http://shop;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Forwarded-Host $http_host;
-      proxy_set_header X-Real-IP $remote_addr;
-      proxy_set_header X-Request-Id $request_id;
-      ${buffers === 'default' ? '' : 'proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 128k;'}
-    }
-  }
+  ${scene.rules === 'header' ? nginxHeaderMap(scene) : ''}
+  proxy_http_version 1.1;
+  proxy_set_header Connection "";
+  proxy_set_header Host $http_host;
+  proxy_set_header X-Forwarded-For $remote_addr;
+  proxy_set_header X-Forwarded-Proto $scheme;
+  proxy_set_header X-Forwarded-Host $http_host;
+  proxy_set_header X-Real-IP $remote_addr;
+  proxy_set_header X-Request-Id $request_id;
+  ${buffers === 'default' ? '' : 'proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 128k;'}
+  server { listen 127.0.0.1:${port} backlog=4096 default_server; return 404; }
+  ${hostsOf(scene)
+    .map((host) => {
+      const locations = nginxMatches(scene).map((match) => `    location ${match} { ${pass} }`);
+      return `server {\n    listen 127.0.0.1:${port};\n    server_name ${host};\n${locations.join('\n')}\n  }`;
+    })
+    .join('\n  ')}
 }
 `;
 }
 
-/** The same for haproxy: one thread, a random id, two choices at random, connections that are always shared. */
-export function haproxyConf(port: number, backends: readonly number[]): string {
+function temporaryPaths(folder: string): string {
+  return ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((name) => `${name}_temp_path ${folder};`)
+    .join(' ');
+}
+
+function nginxMatches(scene: Scene): readonly string[] {
+  switch (scene.rules) {
+    case 'everything':
+    case 'header':
+      return ['/'];
+    case 'path':
+      return ruleNumbers(scene).map(prefixOf);
+    case 'expression':
+      return ruleNumbers(scene).map((number) => `~ "^${expressionOf(number)}$"`);
+  }
+}
+
+function nginxHeaderMap(scene: Scene): string {
+  const lines = ruleNumbers(scene).map((number) => `t${number} shop;`);
+  return `map $http_${tenantHeader.toLowerCase().replaceAll('-', '_')} $pool { default ""; ${lines.join(' ')} }`;
+}
+
+/**
+ * The same for haproxy: one thread, a random id, two choices at random, connections that are always shared. Hosts and
+ * paths are in a map file, as its ingress controllers have them.
+ */
+export function haproxyConf(
+  port: number,
+  backends: readonly number[],
+  scene: Scene,
+  writeFile: (name: string, text: string) => string,
+): string {
   return `
 global
   nbthread 1
-  maxconn 8192
+  no strict-limits
+  maxconn ${maxConnections}
 defaults
   mode http
+  maxconn ${maxConnections}
   timeout connect 1s
   timeout client 60s
   timeout server 60s
@@ -81,9 +126,27 @@ frontend shop
   http-request set-header X-Forwarded-Host %[req.hdr(Host)]
   http-request set-header X-Real-IP %[src]
   http-request set-header X-Request-Id %[unique-id]
-  default_backend shop
+  ${haproxyRules(scene, writeFile).join('\n  ')}
 backend shop
   balance random(2)
   ${backends.map((backend, index) => `server s${index} 127.0.0.1:${backend} pool-max-conn 256`).join('\n  ')}
 `;
+}
+
+function haproxyRules(scene: Scene, writeFile: (name: string, text: string) => string): readonly string[] {
+  const numbers = ruleNumbers(scene);
+  switch (scene.rules) {
+    case 'everything':
+      return ['default_backend shop'];
+    case 'path': {
+      const lines = hostsOf(scene).flatMap((host) => numbers.map((n) => `${host}${prefixOf(n)} shop\n`));
+      return [`use_backend %[base,map_beg(${writeFile('haproxy-paths.map', lines.join(''))})]`];
+    }
+    case 'header': {
+      const file = writeFile('haproxy-header.map', numbers.map((n) => `t${n} shop\n`).join(''));
+      return [`use_backend %[req.hdr(${tenantHeader}),map_str(${file})]`];
+    }
+    case 'expression':
+      return numbers.map((n) => `use_backend shop if { path -m reg ^${expressionOf(n)}$ }`);
+  }
 }

@@ -12,6 +12,7 @@ const bounds = ['enum', 'pattern', 'minLength', 'maxLength', 'minItems', 'maxIte
 const cases = crdCases('refused');
 
 interface Removal {
+  /** As `spec.rules[].name`. */
   readonly at: string;
   readonly what: string;
   /** Takes the validation out of the schema, in place. */
@@ -47,6 +48,11 @@ function makeAtomic(schema: Schema): void {
   delete schema['x-kubernetes-list-map-keys'];
 }
 
+/** `spec.rules[0].name` -> `spec.rules[].name`. */
+function schemaPlace(at: string): string {
+  return at.replaceAll(/\[[0-9]+\]/g, '[]');
+}
+
 function isRefusedAsExpected(validate: CrdValidator, { object, at, message }: CrdCase): boolean {
   return validate(object).some((problem) => problem.at === at && problem.message.includes(message));
 }
@@ -58,16 +64,20 @@ function validatorOf(crd: Crd): CrdValidator {
 }
 
 test('taking any validation out of the CRD is noticed by a case', () => {
-  const whole = validatorOf(readCrd());
-  const sound = cases.filter((each) => isRefusedAsExpected(whole, each));
-  const all = removals(readCrd());
+  const whole = readCrd();
+  const validateWhole = validatorOf(whole);
+  const sound = cases.filter((each) => isRefusedAsExpected(validateWhole, each));
+  const all = removals(whole);
   assert.ok(all.length > 80, `${all.length} validations`);
   const unnoticed = all.filter(({ at, remove }) => {
-    const crd = readCrd();
+    // A validation complains of its own place or of one below it.
+    const near = sound.filter((each) => schemaPlace(each.at).startsWith(at));
+    if (near.length === 0) return true;
+    const crd = structuredClone(whole);
     const place = schemasOf(crd).find((each) => each.at === at);
     if (place !== undefined) remove(place.schema);
     const validate = validatorOf(crd);
-    return sound.every((each) => isRefusedAsExpected(validate, each));
+    return near.every((each) => isRefusedAsExpected(validate, each));
   });
   assert.deepEqual(
     unnoticed.map(({ at, what }) => `${at}: ${what}`),
@@ -80,7 +90,7 @@ test('every object of the CRD has a case with an unknown field', () => {
   const places = new Set(
     cases
       .filter(({ message }) => message === 'is an unknown field')
-      .map(({ at }) => at.replaceAll(/\[[0-9]+\]/g, '[]').replace(/(?:^|\.)[^.]*$/, '')),
+      .map(({ at }) => schemaPlace(at).replace(/(?:^|\.)[^.]*$/, '')),
   );
   assert.deepEqual(
     objects.map(({ at }) => at).filter((at) => !places.has(at)),

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { DataPlane } from '#dataplane/data-plane.ts';
 import { WorkerHandle } from '#dataplane/worker-handle.ts';
+import { defaultProxySettings } from '#dataplane/worker-protocol.ts';
 import { decode, encode } from '#model/bundle.ts';
 import { createLogger } from '#telemetry/log.ts';
 import { newMetricMemory } from '#dataplane/metric-slots.ts';
@@ -29,6 +30,7 @@ function newDataPlane(context: TestContext, workers: number): DataPlane {
     http: { host: '127.0.0.1', port: 0 },
     admin: { host: '127.0.0.1', port: 0 },
     workers,
+    proxy: defaultProxySettings,
     logger: createLogger('silent'),
     writeAccessLog: undefined,
   });
@@ -125,6 +127,7 @@ test('a port that is taken is an error of the first table', async (context) => {
     http: { host: '127.0.0.1', port: (taken.address() as AddressInfo).port },
     admin: { host: '127.0.0.1', port: 0 },
     workers: 1,
+    proxy: defaultProxySettings,
     logger: createLogger('silent'),
     writeAccessLog: undefined,
   });
@@ -139,7 +142,7 @@ test('a worker that dies is reported with its error', async () => {
     onExit = resolve;
   });
   const handle = new WorkerHandle(
-    { metrics: newMetricMemory(), hasAccessLog: false, trustedProxies: [] },
+    { metrics: newMetricMemory(), hasAccessLog: false, proxy: defaultProxySettings },
     {
       onAccessLog: () => {},
       onExit: (_, error) => {

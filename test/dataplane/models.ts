@@ -1,8 +1,7 @@
 // Small models for the tests of the data plane.
 import type { RouteModel, Upstream, VirtualHost } from '#model/route-model.ts';
-import { schemaNumber } from '#model/route-model.ts';
 import { compareText } from '#model/bundle.ts';
-import { defaultSettings } from '#translate/defaults.ts';
+import { defaultSettings } from '#model/default-settings.ts';
 
 export function host(name: string, upstream: string, object = name): VirtualHost {
   return {
@@ -19,6 +18,7 @@ export function host(name: string, upstream: string, object = name): VirtualHost
             queryParams: [],
           },
         ],
+        filters: [],
         backends: [{ kind: 'Upstream', upstream, weight: 1 }],
         timeouts: { requestMs: 1000, backendRequestMs: 1000, idleMs: 1000 },
       },
@@ -36,7 +36,6 @@ export function upstream(id: string, ...ports: readonly number[]): Upstream {
 
 export function model(hosts: readonly VirtualHost[], upstreams: readonly Upstream[]): RouteModel {
   return {
-    schema: schemaNumber,
     settings: defaultSettings,
     hosts: hosts.toSorted((a, b) => compareText(JSON.stringify(a.pattern), JSON.stringify(b.pattern))),
     upstreams: upstreams.toSorted((a, b) => compareText(a.id, b.id)),

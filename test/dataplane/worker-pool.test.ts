@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { WorkerHandle } from '#dataplane/worker-handle.ts';
+import { defaultProxySettings } from '#dataplane/worker-protocol.ts';
 import { WorkerPool } from '#dataplane/worker-pool.ts';
 import { stateOf } from '#dataplane/table-state.ts';
 import { createLogger } from '#telemetry/log.ts';
@@ -22,6 +23,7 @@ test('a worker that dies is replaced by one with the newest table, and counters 
   const pool = new WorkerPool({
     workers: 1,
     listen: { host: '127.0.0.1', port: 0, reusePort: true },
+    proxy: defaultProxySettings,
     logger: createLogger('silent'),
     writeAccessLog: undefined,
     onServed: () => {},

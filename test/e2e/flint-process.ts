@@ -117,19 +117,26 @@ function onLines(stream: NodeJS.ReadableStream | null, onLine: (line: string) =>
   });
 }
 
-/** Starts Flint on free ports and resolves when it listens. It is killed when the test ends, its folder removed. */
+/**
+ * Starts Flint on free ports and resolves when it listens. It is killed when the test ends, its folder removed.
+ * `descriptorLimit` is what `ulimit -n` says to it.
+ */
 export async function startFlint(
   context: TestContext,
   manifests: string,
   args: readonly string[] = [],
+  descriptorLimit?: number,
 ): Promise<FlintProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'flint-e2e-'));
   writeFileSync(join(folder, 'manifests.yaml'), manifests);
-  const child = spawn(
-    join(root, 'hack/runtime'),
-    [runtime, 'src/main.ts', 'run', '-f', folder, '--http', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args],
-    { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  const options = ['-f', folder, '--http', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args];
+  const command = [join(root, 'hack/runtime'), runtime, 'src/main.ts', 'run', ...options];
+  // Both limits, soft and hard: the runtimes raise the soft one by themselves.
+  const limit = descriptorLimit === undefined ? '' : `ulimit -n ${descriptorLimit} && `;
+  const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', ...command], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const flint = new FlintProcess(child, folder);
   context.after(() => {
     if (child.exitCode === null) child.kill('SIGKILL');

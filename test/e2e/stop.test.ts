@@ -73,6 +73,7 @@ test('a second signal ends a drain that takes too long', async (context) => {
   );
   const client = await HttpClient.open(flint.httpPort);
   client.send('GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n');
+  while (backend.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   const exited = once(flint.process, 'exit');
   flint.process.kill('SIGINT');
   await flint.until(() => flint.said('stopping'));

@@ -2,37 +2,31 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { lastChunk, writeChunk } from '#h1/chunk-writer.ts';
+import { chunkEnd, chunkSize, lastChunk, writeTrailers } from '#h1/chunk-writer.ts';
+import { HeadWriter } from '#h1/head-writer.ts';
+import { FieldSection } from '#http/field-section.ts';
 import { describeBytes } from './bytes-notation.ts';
 import { content } from './message-arbitraries.ts';
 import { recordResponse } from './response-recorder.ts';
 
-describe('writeChunk', () => {
-  test('writes the size in hex, and the content between line ends', () => {
-    const bytes = Buffer.from('abcdefghijklmnopqrstuvwxyz');
-    assert.equal(writeChunk(bytes, 0, bytes.length).toString(), '1a\r\nabcdefghijklmnopqrstuvwxyz\r\n');
+describe('chunks', () => {
+  test('have their size in hex before their content', () => {
+    assert.equal(chunkSize(26).toString(), '1a\r\n');
+    assert.equal(chunkEnd.toString(), '\r\n');
   });
 
-  test('writes only its range', () => {
-    assert.equal(writeChunk(Buffer.from('abcdef'), 2, 4).toString(), '2\r\ncd\r\n');
-  });
-
-  test('copies the content', () => {
-    const bytes = Buffer.from('ab');
-    const chunk = writeChunk(bytes, 0, 2);
-    bytes.fill('~');
-    assert.equal(chunk.toString(), '2\r\nab\r\n');
-  });
-
-  test('ends with an empty chunk and no trailers', () => {
+  test('end with an empty one', () => {
     assert.equal(lastChunk.toString(), '0\r\n\r\n');
+    const writer = new HeadWriter();
+    writeTrailers(writer, new FieldSection(0), undefined);
+    assert.equal(writer.bytes.toString('latin1', 0, writer.size), lastChunk.toString());
   });
 
-  test('is read as what was written', () => {
+  test('are read as what was written', () => {
     fc.assert(
       fc.property(fc.array(content, { minLength: 1, maxLength: 20 }), (pieces) => {
         const head = Buffer.from('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
-        const chunks = pieces.map((piece) => writeChunk(piece, 0, piece.length));
+        const chunks = pieces.flatMap((piece) => [chunkSize(piece.length), piece, chunkEnd]);
         const bytes = Buffer.concat([head, ...chunks, lastChunk]);
         const events = recordResponse({ bytes, method: 'GET', isEnded: false });
         assert.deepEqual(events.slice(2), [`body "${describeBytes(Buffer.concat(pieces))}"`, 'end']);

@@ -2,20 +2,22 @@
 import assert from 'node:assert/strict';
 import type { FaultCode } from '#http/fault.ts';
 import { faultOf } from '#http/fault.ts';
-import type { FieldSection } from '#http/field-section.ts';
+import { FieldSection } from '#http/field-section.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import { describeBytes } from './bytes-notation.ts';
+
+const noFields = new FieldSection(0);
 
 export class EventLog {
   readonly #lines: string[] = [];
   #body: Buffer[] = [];
   #isClosed = false;
 
-  head(words: readonly string[], fields: FieldSection): void {
+  head(words: readonly string[], fields: FieldSection, kind: 'field' | 'trailer' = 'field'): void {
     this.line(words.filter((word) => word !== '').join(' '));
     for (let index = 0; index < fields.count; index++) {
       const value = describeBytes(Buffer.from(fields.value(index), 'latin1'));
-      this.line(`field ${fields.name(index)}: ${value}`.trimEnd());
+      this.line(`${kind} ${fields.name(index)}: ${value}`.trimEnd());
     }
   }
 
@@ -31,6 +33,10 @@ export class EventLog {
     if (this.#body.length > 0) this.#lines.push(`body "${describeBytes(Buffer.concat(this.#body))}"`);
     this.#body = [];
     this.#lines.push(line);
+  }
+
+  end(trailers: FieldSection | undefined): void {
+    this.head(['end'], trailers ?? noFields, 'trailer');
   }
 
   /** The last event there may be. */

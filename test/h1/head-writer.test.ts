@@ -12,7 +12,29 @@ function write(writer: HeadWriter, head: RequestHead): Buffer {
   writer.begin();
   writer.text(`${head.method} ${head.target} HTTP/1.${head.minorVersion}\r\n`);
   for (let index = 0; index < head.fields.count; index++) writer.copyField(head.fields, index);
-  return writer.end();
+  return ended(writer);
+}
+
+/** The head as bytes of its own. */
+function ended(writer: HeadWriter): Buffer {
+  writer.end();
+  return Buffer.from(writer.bytes.subarray(0, writer.size));
+}
+
+/** As write, but canonical fields that follow each other are copied in one piece. */
+function writeRuns(writer: HeadWriter, { fields }: RequestHead): Buffer {
+  writer.begin();
+  let run = -1;
+  for (let index = 0; index <= fields.count; index++) {
+    if (index < fields.count && fields.isCanonical(index)) {
+      if (run < 0) run = index;
+      continue;
+    }
+    if (run >= 0) writer.copyRun(fields, run, index - 1);
+    run = -1;
+    if (index < fields.count) writer.copyField(fields, index);
+  }
+  return ended(writer);
 }
 
 /** Parses `bytes` and writes the first head again. */
@@ -36,7 +58,7 @@ describe('HeadWriter', () => {
     writer.text('HTTP/1.1 200 OK\r\n');
     writer.field('A', 'b');
     writer.field('Empty', '');
-    assert.equal(writer.end().toString('latin1'), 'HTTP/1.1 200 OK\r\nA: b\r\nEmpty: \r\n\r\n');
+    assert.equal(ended(writer).toString('latin1'), 'HTTP/1.1 200 OK\r\nA: b\r\nEmpty: \r\n\r\n');
   });
 
   test('writes text of every length in Latin-1', () => {
@@ -45,7 +67,7 @@ describe('HeadWriter', () => {
       const text = 'a\xe9\xff'.repeat(27).slice(0, length);
       writer.begin();
       writer.text(text);
-      assert.equal(writer.end().toString('latin1'), `${text}\r\n`);
+      assert.equal(ended(writer).toString('latin1'), `${text}\r\n`);
     }
   });
 
@@ -67,7 +89,7 @@ describe('HeadWriter', () => {
         writer.field('A', value);
         expected += `A: ${value}\r\n`;
       }
-      assert.equal(writer.end().toString('latin1'), `${expected}\r\n`);
+      assert.equal(ended(writer).toString('latin1'), `${expected}\r\n`);
     }
   });
 
@@ -76,15 +98,45 @@ describe('HeadWriter', () => {
     assert.equal(rewrite(new HeadWriter(), Buffer.from(head)).toString('latin1'), head);
   });
 
-  test('gives a head that later heads do not change', () => {
+  test('runs of canonical fields are the bytes of the fields one by one', () => {
+    const writer = new HeadWriter();
+    fc.assert(
+      fc.property(request, ({ bytes }) => {
+        const sink = {
+          onRequestHead: (head: RequestHead) => {
+            writer.begin();
+            for (let index = 0; index < head.fields.count; index++) writer.copyField(head.fields, index);
+            assert.deepEqual(writeRuns(new HeadWriter(), head), ended(writer));
+          },
+          onBody: () => {},
+          onRequestEnd: () => {},
+        };
+        new RequestParser(sink, defaultParserLimits).push(bytes, 0, bytes.length);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('only a field with one space before its value and none after it is canonical', () => {
+    const lines = ['A: b', 'A:b', 'A:  b', 'A:\tb', 'A: b ', 'A: b\t', 'A:', 'A: ', 'A: b c'];
+    const seen: boolean[] = [];
+    const sink = {
+      onRequestHead: ({ fields }: RequestHead) => {
+        for (let index = 0; index < fields.count; index++) seen.push(fields.isCanonical(index));
+      },
+      onBody: () => {},
+      onRequestEnd: () => {},
+    };
+    const bytes = Buffer.from(`GET / HTTP/1.0\r\n${lines.join('\r\n')}\r\n\r\n`);
+    new RequestParser(sink, defaultParserLimits).push(bytes, 0, bytes.length);
+    assert.deepEqual(seen, [true, false, false, false, false, false, false, true, true]);
+  });
+
+  test('writes the body of a short response in UTF-8', () => {
     const writer = new HeadWriter();
     writer.begin();
-    writer.field('A', 'first');
-    const first = writer.end();
-    writer.begin();
-    writer.field('B', 'second');
-    writer.end();
-    assert.equal(first.toString('latin1'), 'A: first\r\n\r\n');
+    writer.utf8('grüße'.repeat(4000));
+    assert.equal(ended(writer).toString(), `${'grüße'.repeat(4000)}\r\n`);
   });
 
   test('what was written is read as what was parsed', () => {

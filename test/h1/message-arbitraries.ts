@@ -60,6 +60,8 @@ export interface Body {
   readonly field: readonly FieldLine[];
   readonly bytes: Buffer;
   readonly content: Buffer;
+  /** Events. */
+  readonly trailers?: readonly string[];
 }
 
 function announced(name: string, value: string): readonly FieldLine[] {
@@ -94,6 +96,7 @@ export const chunkedBody: fc.Arbitrary<Body> = fc
       field: announced('Transfer-Encoding', 'chunked'),
       bytes: Buffer.concat([...chunks.map(({ bytes }) => bytes), Buffer.from(end, 'latin1')]),
       content: Buffer.concat(chunks.map((each) => each.content)),
+      trailers: trailers.map(({ event }) => event.replace('field', 'trailer')),
     };
   });
 
@@ -112,7 +115,7 @@ export function message(startLine: string, event: string, fields: readonly Field
     describe: (log) => {
       for (const line of [event, ...lines.map((each) => each.event)]) log.line(line);
       if (body.content.length > 0) log.body(body.content, 0, body.content.length);
-      log.line('end');
+      for (const line of ['end', ...(body.trailers ?? [])]) log.line(line);
     },
   };
 }

@@ -4,6 +4,7 @@ import { defaultParserLimits } from '#h1/parser-limits.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
 import { RequestParser } from '#h1/request-parser.ts';
 import type { RequestSink } from '#h1/request-parser.ts';
+import type { FieldSection } from '#http/field-section.ts';
 import type { RequestHead } from '#http/message-head.ts';
 import { describeBytes } from './bytes-notation.ts';
 import { dropsWord, EventLog, framingWord } from './event-log.ts';
@@ -31,6 +32,8 @@ class RequestRecorder implements RequestSink {
         head.keepAlive ? 'keep-alive' : 'close',
         head.expectsContinue ? 'expect=continue' : '',
         head.expectsOther ? 'expect=other' : '',
+        head.acceptsTrailers ? 'te=trailers' : '',
+        head.upgradesToWebSocket ? 'upgrade=websocket' : '',
         dropsWord(head.connectionNames),
       ],
       head.fields,
@@ -42,9 +45,9 @@ class RequestRecorder implements RequestSink {
     this.log.body(bytes, start, end);
   }
 
-  onRequestEnd(): void {
+  onRequestEnd(trailers: FieldSection | undefined): void {
     this.meter.onEvent();
-    this.log.line('end');
+    this.log.end(trailers);
   }
 }
 

@@ -121,6 +121,7 @@ for (const each of endless) {
           onResponseHead: () => {},
           onBody: () => {},
           onResponseEnd: () => {},
+          onSwitch: () => {},
         };
         const parser = new ResponseParser(sink, smallLimits);
         parser.begin('GET');

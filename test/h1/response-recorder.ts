@@ -4,6 +4,7 @@ import { defaultParserLimits } from '#h1/parser-limits.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
 import { ResponseParser } from '#h1/response-parser.ts';
 import type { ResponseSink } from '#h1/response-parser.ts';
+import type { FieldSection } from '#http/field-section.ts';
 import type { ResponseHead } from '#http/message-head.ts';
 import { describeBytes } from './bytes-notation.ts';
 import { dropsWord, EventLog, framingWord } from './event-log.ts';
@@ -46,9 +47,14 @@ class ResponseRecorder implements ResponseSink {
     this.log.body(bytes, start, end);
   }
 
-  onResponseEnd(): void {
+  onSwitch(head: ResponseHead): void {
     this.meter.onEvent();
-    this.log.line('end');
+    this.log.head([`switch ${head.status}`, dropsWord(head.connectionNames)], head.fields);
+  }
+
+  onResponseEnd(trailers: FieldSection | undefined): void {
+    this.meter.onEvent();
+    this.log.end(trailers);
   }
 }
 
@@ -56,25 +62,27 @@ export interface ResponseInput {
   readonly bytes: Buffer;
   /** Of the request that is answered. */
   readonly method: string;
+  /** The request asked for WebSocket. */
+  readonly expectsSwitch?: boolean;
   /** The backend closes its side after the bytes. */
   readonly isEnded: boolean;
 }
 
 /** The events of one response, delivered in pieces that end at `cuts`. Bytes after its end are `excess`. */
 export function recordResponse(
-  { bytes, method, isEnded }: ResponseInput,
+  { bytes, method, expectsSwitch = false, isEnded }: ResponseInput,
   cuts: readonly number[] = [],
   limits: ParserLimits = defaultParserLimits,
 ): readonly string[] {
   const recorder = new ResponseRecorder(limits);
   const parser = new ResponseParser(recorder, limits);
   const excess: Buffer[] = [];
-  parser.begin(method);
+  parser.begin(method, expectsSwitch);
   forEachPiece(bytes, cuts, (piece, start, end) => {
     if (parser.fault !== undefined) return;
     const next = parser.push(piece, start, end);
     assert(next >= start && next <= end, 'a push stays in its range');
-    assert(next === end || parser.isIdle, 'only the end of the response leaves bytes');
+    assert(next === end || parser.isIdle || parser.hasSwitched, 'only the end of the response leaves bytes');
     recorder.meter.onBytes(next - start);
     if (parser.fault === undefined) recorder.meter.check();
     excess.push(Buffer.from(piece.subarray(next, end)));
@@ -87,5 +95,5 @@ export function recordResponse(
   }
   const rest = describeBytes(Buffer.concat(excess));
   if (rest !== '') recorder.log.line(`excess "${rest}"`);
-  return recorder.log.finish(!parser.isIdle);
+  return recorder.log.finish(!parser.isIdle && !parser.hasSwitched);
 }

@@ -1,6 +1,8 @@
 // Generates models of every variant, small and overlapping: few hosts, few path segments, few names and values.
 import * as fc from 'fast-check';
 import { compareText } from '#model/bundle.ts';
+import { filterOrder } from '#model/filters.ts';
+import type { Filter, HostRewrite, PathRewrite } from '#model/filters.ts';
 import { hostKey } from '#model/route-model.ts';
 import type {
   Backend,
@@ -97,6 +99,69 @@ export const backends = {
   }),
 } satisfies { readonly [K in Backend['kind']]: fc.Arbitrary<Backend & { kind: K }> };
 
+export const hostRewrites = {
+  SameHost: fc.constant({ kind: 'SameHost' as const }),
+  OtherHost: record({ kind: fc.constant('OtherHost' as const), name: domain }),
+} satisfies { readonly [K in HostRewrite['kind']]: fc.Arbitrary<HostRewrite & { kind: K }> };
+
+const barePrefix = oneOf('', '/a', '/a/b');
+
+export const pathRewrites = {
+  SamePath: fc.constant({ kind: 'SamePath' as const }),
+  OtherPath: record({ kind: fc.constant('OtherPath' as const), path: requestPath }),
+  OtherPrefix: record({
+    kind: fc.constant('OtherPrefix' as const),
+    prefix: barePrefix,
+    replacement: barePrefix,
+  }),
+} satisfies { readonly [K in PathRewrite['kind']]: fc.Arbitrary<PathRewrite & { kind: K }> };
+
+const hostRewrite = fc.oneof(...Object.values(hostRewrites));
+const pathRewrite = fc.oneof(...Object.values(pathRewrites));
+const headerName = oneOf('x-a', 'x-b');
+const headerFields = some(record({ name: headerName, value: oneOf('1', 'a b') }), 0, 2);
+const changes = { remove: some(headerName, 0, 2), set: headerFields, add: headerFields };
+const blocks = some(oneOf('10.0.0.0/8', 'fd00::/8', '192.0.2.1/32'), 0, 2);
+
+export const filters = {
+  ClientIp: record({ kind: fc.constant('ClientIp' as const), allow: blocks, deny: blocks }),
+  RequestBody: record({ kind: fc.constant('RequestBody' as const), maxBytes: fc.nat() }),
+  RequestRedirect: record({
+    kind: fc.constant('RequestRedirect' as const),
+    scheme: oneOf('AsRequested' as const, 'http' as const, 'https' as const),
+    hostname: hostRewrite,
+    port: fc.integer({ min: 0, max: 65_535 }),
+    path: pathRewrite,
+    status: oneOf(301 as const, 302 as const, 303 as const, 307 as const, 308 as const),
+  }),
+  DirectResponse: record({
+    kind: fc.constant('DirectResponse' as const),
+    status: fc.integer({ min: 200, max: 599 }),
+    contentType: fc.constant('text/plain'),
+    body: oneOf('', 'grüß dich'),
+  }),
+  UrlRewrite: record({
+    kind: fc.constant('UrlRewrite' as const),
+    hostname: hostRewrite,
+    path: pathRewrite,
+  }),
+  RequestHeaders: record({ kind: fc.constant('RequestHeaders' as const), ...changes }),
+  ResponseHeaders: record({ kind: fc.constant('ResponseHeaders' as const), ...changes }),
+} satisfies { readonly [K in Filter['kind']]: fc.Arbitrary<Filter & { kind: K }> };
+
+const filter: fc.Arbitrary<Filter> = fc.oneof<fc.Arbitrary<Filter>[]>(...Object.values(filters));
+
+/** Most rules have none. */
+const filterList: fc.Arbitrary<Filter[]> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant<Filter[]>([]) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .uniqueArray(filter, { maxLength: 4, selector: ({ kind }) => kind })
+      .map((list) => list.toSorted((a, b) => filterOrder.indexOf(a.kind) - filterOrder.indexOf(b.kind))),
+  },
+);
+
 const rule: fc.Arbitrary<Rule> = record({
   ref: record({
     kind: fc.constant('IngressRoute' as const),
@@ -105,6 +170,7 @@ const rule: fc.Arbitrary<Rule> = record({
     rule: oneOf('rules[0]', 'rules[1]'),
   }),
   matches: some(match, 1),
+  filters: filterList,
   backends: some(fc.oneof(...Object.values(backends)), 1),
   timeouts: record({ requestMs: fc.nat(), backendRequestMs: fc.nat(), idleMs: fc.nat() }),
 });
@@ -138,7 +204,6 @@ const upstreams: fc.Arbitrary<Upstream[]> = fc.tuple(
 );
 
 export const routeModel: fc.Arbitrary<RouteModel> = record({
-  schema: fc.constant(1 as const),
   settings: record({
     connectTimeoutMs: fc.nat(),
     upstreamIdleTimeoutMs: fc.nat(),

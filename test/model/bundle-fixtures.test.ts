@@ -8,12 +8,22 @@ import type { RouteModel } from '#model/route-model.ts';
 
 interface Fixture {
   readonly bundle: Bundle;
-  readonly model: RouteModel;
+  readonly model: unknown;
+}
+
+/** The model as that writer knew it, with what has come since: rules without filters. */
+function fromSchema1(model: unknown): RouteModel {
+  const { settings, hosts, upstreams } = model as RouteModel;
+  return {
+    settings,
+    hosts: hosts.map((host) => ({ ...host, rules: host.rules.map((rule) => ({ ...rule, filters: [] })) })),
+    upstreams,
+  };
 }
 
 test('a bundle of schema 1 decodes to the model that it was made of', () => {
   const file = new URL('fixtures/bundle-schema-1.json', import.meta.url);
   const { bundle, model } = JSON.parse(readFileSync(file, 'utf8')) as Fixture;
   assert.equal(bundle.schema, 1);
-  assert.deepEqual(decode(bundle), { kind: 'Decoded', model });
+  assert.deepEqual(decode(bundle), { kind: 'Decoded', model: fromSchema1(model) });
 });

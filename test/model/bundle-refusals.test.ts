@@ -27,9 +27,9 @@ test('the sound bundle, taken apart and sealed again, is decoded', () => {
 });
 
 test('an unknown schema is refused', () => {
-  for (const schema of [0, 2, 99, NaN]) {
-    assertRefused({ ...sound, schema }, 'UnknownSchema', /^schema .* is not 1$/);
-    assertRefused(sealed(schema === schema ? schema : 0, sound.chunks), 'UnknownSchema', /is not 1$/);
+  for (const schema of [0, 3, 99, NaN]) {
+    assertRefused({ ...sound, schema }, 'UnknownSchema', /^schema .* is none of 1, 2$/);
+    assertRefused(sealed(schema === schema ? schema : 0, sound.chunks), 'UnknownSchema', /is none of 1, 2$/);
   }
   assert.equal(decode({ ...sound, schema: '1' as unknown as number }).kind, 'Refused');
 });

@@ -3,7 +3,7 @@ import { compareText } from '#model/bundle.ts';
 import type { RouteModel, Upstream, VirtualHost } from '#model/route-model.ts';
 import { hostKey } from '#model/route-model.ts';
 import { strictPathPolicy } from '#model/request-path.ts';
-import { defaultSettings } from '#translate/defaults.ts';
+import { defaultSettings } from '#model/default-settings.ts';
 
 export function exactHost(name: string, upstream: string, value = '/'): VirtualHost {
   return {
@@ -20,6 +20,7 @@ export function exactHost(name: string, upstream: string, value = '/'): VirtualH
             queryParams: [],
           },
         ],
+        filters: [],
         backends: [{ kind: 'Upstream', upstream, weight: 1 }],
         timeouts: { requestMs: 60_000, backendRequestMs: 60_000, idleMs: 60_000 },
       },
@@ -41,7 +42,6 @@ export function upstream(id: string, endpoints: number): Upstream {
 
 export function modelOf(hosts: readonly VirtualHost[], upstreams: readonly Upstream[]): RouteModel {
   return {
-    schema: 1,
     settings: defaultSettings,
     hosts: hosts.toSorted((a, b) => compareText(hostKey(a.pattern), hostKey(b.pattern))),
     upstreams: upstreams.toSorted((a, b) => compareText(a.id, b.id)),

@@ -7,10 +7,13 @@ import type { ChunkKind } from '#model/bundle.ts';
 import { chunkValidators } from '#model/route-model-schema.ts';
 import {
   backends,
+  filters,
   hostPatterns,
+  hostRewrites,
   methodMatches,
   namedMatches,
   pathMatches,
+  pathRewrites,
   routeModel,
 } from './arbitrary-model.ts';
 
@@ -33,8 +36,12 @@ const inHost = (fields: Fields): unknown => [
   { pattern: { kind: 'AnyHost' }, pathPolicy, rules: [], ...fields },
 ];
 const inRule = (fields: Fields): unknown =>
-  inHost({ rules: [{ ref, matches: [], backends: [], timeouts, ...fields }] });
+  inHost({ rules: [{ ref, matches: [], filters: [], backends: [], timeouts, ...fields }] });
 const inMatch = (fields: Fields): unknown => inRule({ matches: [{ ...anyMatch, ...fields }] });
+const inRewrite = (fields: Fields): unknown =>
+  inRule({
+    filters: [{ kind: 'UrlRewrite', hostname: { kind: 'SameHost' }, path: { kind: 'SamePath' }, ...fields }],
+  });
 const inUpstream = (fields: Fields): unknown => [
   { id: 'x/s:80', loadBalancing: 'RoundRobin', endpoints: [], ...fields },
 ];
@@ -46,21 +53,24 @@ const unions: readonly (readonly [string, Readonly<Record<string, fc.Arbitrary<o
   ['header NamedMatch', namedMatches, (header) => inMatch({ headers: [header] })],
   ['query NamedMatch', namedMatches, (param) => inMatch({ queryParams: [param] })],
   ['Backend', backends, (backend) => inRule({ backends: [backend] })],
+  ['Filter', filters, (filter) => inRule({ filters: [filter] })],
+  ['HostRewrite', hostRewrites, (hostname) => inRewrite({ hostname })],
+  ['PathRewrite', pathRewrites, (path) => inRewrite({ path })],
 ];
 
 function assertFits(kind: ChunkKind, content: unknown): void {
-  const validate = chunkValidators.get(kind)!;
+  const validate = chunkValidators.get(2)!.get(kind)!;
   assert.ok(validate(content), JSON.stringify([content, validate.errors]));
 }
 
 function assertUnfit(kind: ChunkKind, content: unknown): void {
-  assert.ok(!chunkValidators.get(kind)!(content), JSON.stringify(content));
+  assert.ok(!chunkValidators.get(2)!.get(kind)!(content), JSON.stringify(content));
 }
 
 /** The same fields without `key`, with its name misspelt, and with other values in its place. */
 function spoilt(value: object, key: string): readonly Fields[] {
   const { [key]: field, ...rest } = value as Fields;
-  const others = [null, [], {}, true, -1, 0.5, `${String(field)}x`];
+  const others = [null, {}, true, -1, 0.5, `${String(field)}x`, ...(Array.isArray(field) ? [] : [[]])];
   return [
     rest,
     { ...rest, [`${key}x`]: field },

@@ -16,6 +16,7 @@ function routeOf(weights: readonly number[]): CompiledRoute {
   return new CompiledRoute({
     ref: { kind: 'IngressRoute', namespace: 'x', name: 'p', rule: 'rules[0]' },
     matches: [],
+    filters: [],
     backends,
     timeouts: { requestMs: 0, backendRequestMs: 0, idleMs: 0 },
   });

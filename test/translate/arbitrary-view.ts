@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import type { Claims, ClusterView } from '#translate/cluster-view.ts';
+import { requestPolicy, withFilters } from './arbitrary-filters.ts';
 
 export const now = '2024-06-01T00:00:00Z';
 
@@ -35,7 +36,7 @@ const match = record({
   queryParams: uniquelyNamed,
 });
 
-const rule = fc.record(
+const plainRule = fc.record(
   {
     name: oneOf('first', 'second', 'third'),
     matches: some(fc.oneof(match, fc.constant({ path: { value: '/a' } }))),
@@ -47,9 +48,13 @@ const rule = fc.record(
       1,
     ),
     timeouts: record({ request: oneOf('1s', '0s'), backendRequest: oneOf('500ms'), idle: oneOf('3s') }),
+    policy: requestPolicy,
   },
   { noNullPrototype: true, requiredKeys: ['backendRefs'] },
 );
+
+/** Every other one has filters. */
+const rule = fc.oneof(plainRule, plainRule.chain(withFilters));
 
 const doubtful = oneOf('Reject', 'Keep', 'Decode');
 
@@ -57,10 +62,9 @@ const routeSpec = fc.record(
   {
     ingressClassName: oneOf('flint', 'flint', 'flint', 'flint', 'nginx'),
     hostnames: fc.uniqueArray(oneOf(...hosts), { minLength: 1, maxLength: 2 }),
-    policy: fc.record(
-      { path: record({ encodedSlash: doubtful, backslash: doubtful }) },
-      { noNullPrototype: true },
-    ),
+    policy: fc
+      .tuple(requestPolicy, record({ encodedSlash: doubtful, backslash: doubtful }))
+      .map(([policy, path]) => ({ ...policy, path })),
     rules: some(rule, 1),
   },
   { noNullPrototype: true, requiredKeys: ['hostnames', 'rules'] },
@@ -74,6 +78,21 @@ const brokenSpec = fc.oneof(
     rules: [
       ...spec.rules,
       { matches: [{ headers: [{ type: 'RegularExpression', name: 'x', value: '(' }] }] },
+    ],
+  })),
+  // Sound in itself, and no path that a request could have.
+  routeSpec.map((spec) => ({
+    ...spec,
+    rules: [
+      ...spec.rules,
+      {
+        filters: [
+          {
+            type: 'RequestRedirect',
+            requestRedirect: { path: { type: 'ReplaceFullPath', replaceFullPath: '/%zz' } },
+          },
+        ],
+      },
     ],
   })),
 );

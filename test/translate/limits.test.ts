@@ -103,6 +103,63 @@ test('what is no address is no endpoint: it must not make a chunk that cannot be
   );
 });
 
+/** Translates a route with one limit of bodies; `translated` proves that the model can be read. */
+function limited(maxSize: string): Translation {
+  const plain = route('a', ['a.test'], [{}]);
+  return translated([
+    { ...plain, spec: { ...(plain['spec'] as object), policy: { requestBody: { maxSize } } } },
+    service,
+  ]);
+}
+
+test('a large limit of bodies is a number that travels', () => {
+  assert.deepEqual(limited('999999999Mi').model.hosts[0]?.rules[0]?.filters, [
+    { kind: 'RequestBody', maxBytes: 999_999_999 * 1024 ** 2 },
+  ]);
+});
+
+test('the largest that the CRD takes keeps nobody else from being served', () => {
+  for (const maxSize of ['9007200G', '8388608Gi', '999999999G', '999999999Gi']) limited(maxSize);
+});
+
+test('policies of a route are in every rule of it, and count there', () => {
+  const rules = Array.from({ length: 64 }, (_, index) => ({
+    matches: [{ path: { value: `/${index}` } }],
+    backendRefs: [{ name: 'web', port: 80 }],
+  }));
+  const block = (number: number): string =>
+    `fd00:1111:2222:3333:4444:5555:6666:${(number + 0x1000).toString(16)}/128`;
+  const allow = Array.from({ length: 128 }, (_, index) => block(index));
+  const large = (name: string) => ({
+    ...route(name, [], []),
+    spec: { hostnames: ['both.test', `${name}.test`], policy: { clientIP: { allow, deny: allow } }, rules },
+  });
+  const second = large('bb');
+  const others = second.spec.rules.map((rule, index) => ({
+    ...rule,
+    matches: [{ path: { value: `/b${index}` } }],
+  }));
+  const { model, verdicts } = translated([
+    large('a'),
+    { ...second, spec: { ...second.spec, rules: others } },
+    service,
+  ]);
+  assert.deepEqual(
+    model.hosts.map((host) => [hostKey(host.pattern), host.rules.length]),
+    [
+      ['a.test', 64],
+      ['bb.test', 64],
+      ['both.test', 64],
+    ],
+  );
+  assert.deepEqual(
+    verdicts.map((verdict) =>
+      verdict.kind === 'NotOurs' ? [] : verdict.problems.map(({ reason }) => reason),
+    ),
+    [[], ['HostTooLarge']],
+  );
+});
+
 /** About 6 kB each. */
 function largeMatch(number: number): unknown {
   return {

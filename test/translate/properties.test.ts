@@ -9,6 +9,7 @@ import { defaultTranslateSettings } from '#translate/defaults.ts';
 import { translate } from '#translate/translate.ts';
 import type { Translation } from '#translate/translate.ts';
 import { brokenRoute, clusterView } from './arbitrary-view.ts';
+import { shuffledFilters } from './shuffled-filters.ts';
 import { bytesOf, isVerdictOf, shuffledView } from './translation-laws.ts';
 
 const runs = { numRuns: 400 };
@@ -17,12 +18,32 @@ function translated(view: ClusterView): Translation {
   return translate(view, defaultTranslateSettings);
 }
 
+function withShuffledFilters(view: ClusterView): fc.Arbitrary<[ClusterView, ClusterView]> {
+  return fc.tuple(
+    fc.constant(view),
+    fc.nat().map((seed) => ({
+      ...view,
+      ingressRoutes: view.ingressRoutes.map((route) => shuffledFilters(route, seed)),
+    })),
+  );
+}
+
 const withShuffled = clusterView.chain((view) => fc.tuple(fc.constant(view), shuffledView(view)));
 
 test('the order of the collections means nothing', () => {
   fc.assert(
     fc.property(withShuffled, ([view, other]) => {
       assert.equal(bytesOf(translated(other)), bytesOf(translated(view)));
+    }),
+    runs,
+  );
+});
+
+test('the order of filters, and of the lists in them and in policies, means nothing', () => {
+  fc.assert(
+    fc.property(clusterView.chain(withShuffledFilters), ([view, other]) => {
+      // Places of problems are those of the lists.
+      assert.deepEqual(translated(other).model, translated(view).model);
     }),
     runs,
   );

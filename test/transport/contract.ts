@@ -90,11 +90,38 @@ async function withPair(transport: Transport, check: (pair: Pair) => Promise<voi
   }
 }
 
+/** All of `bytes`. */
+function send(socket: Socket, bytes: Buffer): boolean {
+  return socket.write(bytes, 0, bytes.length);
+}
+
 export const contract: Readonly<Record<string, (transport: Transport) => Promise<void>>> = {
+  'a part of a buffer is written, and a copied one may change at once': (transport) =>
+    withPair(transport, async ({ client, serverEvents }) => {
+      const bytes = Buffer.from('..first..');
+      client.write(bytes, 2, 7);
+      const copied = Buffer.alloc(2_000_000, 'x');
+      // More than the system takes at once: the rest must be the caller's bytes of now.
+      client.writeCopy(copied, 0, copied.length);
+      client.writeCopy(copied, 0, 3);
+      copied.fill('~');
+      await serverEvents.until(() => serverEvents.bytes >= 5 + copied.length + 3);
+      assert.equal(serverEvents.text, `first${'x'.repeat(copied.length + 3)}`);
+    }),
+
+  'a FIN that answers ours is told before the close': (transport) =>
+    withPair(transport, async ({ client, clientEvents, server, serverEvents }) => {
+      client.end();
+      await serverEvents.until(() => serverEvents.isEnded);
+      server.end();
+      await clientEvents.until(() => clientEvents.isClosed);
+      assert.equal(clientEvents.isEnded, true);
+    }),
+
   'bytes arrive whole and in order': (transport) =>
     withPair(transport, async ({ client, serverEvents }) => {
       const pieces = Array.from({ length: 500 }, (_, index) => Buffer.from(`${index},`));
-      for (const piece of pieces) client.write(piece);
+      for (const piece of pieces) send(client, piece);
       const expected = Buffer.concat(pieces).toString();
       await serverEvents.until(() => serverEvents.bytes >= expected.length);
       assert.equal(serverEvents.text, expected);
@@ -113,7 +140,7 @@ export const contract: Readonly<Record<string, (transport: Transport) => Promise
       const piece = Buffer.alloc(262_144, 'x');
       let written = 0;
       do written += piece.length;
-      while (client.write(piece));
+      while (send(client, piece));
       assert.ok(client.pendingBytes > 0);
       assert.equal(clientEvents.drains, 0);
       server.resume();
@@ -125,9 +152,9 @@ export const contract: Readonly<Record<string, (transport: Transport) => Promise
   'pause holds bytes back, resume lets them come': (transport) =>
     withPair(transport, async ({ client, clientEvents, server, serverEvents }) => {
       server.pause();
-      client.write(Buffer.from('held'));
+      send(client, Buffer.from('held'));
       // An answer in the other direction proves that time has passed.
-      server.write(Buffer.from('ping'));
+      send(server, Buffer.from('ping'));
       await clientEvents.until(() => clientEvents.text === 'ping');
       assert.equal(serverEvents.bytes, 0);
       server.resume();
@@ -136,11 +163,11 @@ export const contract: Readonly<Record<string, (transport: Transport) => Promise
 
   'half-close: FIN comes after the last byte, and the other direction lives on': (transport) =>
     withPair(transport, async ({ client, clientEvents, server, serverEvents }) => {
-      client.write(Buffer.alloc(300_000, 'x'));
+      send(client, Buffer.alloc(300_000, 'x'));
       client.end();
       await serverEvents.until(() => serverEvents.isEnded);
       assert.equal(serverEvents.bytes, 300_000);
-      server.write(Buffer.from('late answer'));
+      send(server, Buffer.from('late answer'));
       await clientEvents.until(() => clientEvents.text === 'late answer');
       server.end();
       await clientEvents.until(() => clientEvents.isClosed);
@@ -158,7 +185,7 @@ export const contract: Readonly<Record<string, (transport: Transport) => Promise
 
   'reset: the peer sees a broken connection, not an end': (transport) =>
     withPair(transport, async ({ client, server, serverEvents }) => {
-      server.write(Buffer.from('x'));
+      send(server, Buffer.from('x'));
       client.reset();
       await serverEvents.until(() => serverEvents.isClosed);
       assert.deepEqual([serverEvents.isEnded, serverEvents.code], [false, 'ECONNRESET']);
@@ -169,13 +196,13 @@ export const contract: Readonly<Record<string, (transport: Transport) => Promise
       const kept: Buffer[] = [];
       serverEvents.onBytesHook = (bytes) => {
         kept.push(bytes);
-        server.write(bytes);
+        send(server, bytes);
       };
       const sent: string[] = [];
       for (let round = 0; round < 50; round++) {
         const text = String(round % 10).repeat(1000);
         sent.push(text);
-        client.write(Buffer.from(text));
+        send(client, Buffer.from(text));
         await clientEvents.until(() => clientEvents.bytes === (round + 1) * 1000);
       }
       assert.equal(Buffer.concat(kept).toString(), sent.join(''));
@@ -204,7 +231,7 @@ export const contract: Readonly<Record<string, (transport: Transport) => Promise
   'two thousand sockets at once': async (transport) => {
     const listener = await transport.listen({ host, port: 0, reusePort: false }, (socket) => {
       const events = new Recorder();
-      events.onBytesHook = (bytes) => socket.write(bytes);
+      events.onBytesHook = (bytes) => send(socket, bytes);
       return events;
     });
     const all = Array.from({ length: 2000 }, (_, index) => {
@@ -212,7 +239,7 @@ export const contract: Readonly<Record<string, (transport: Transport) => Promise
       return { events, socket: transport.connect(host, listener.port, events), text: `${index}` };
     });
     await Promise.all(all.map(({ events }) => events.until(() => events.isConnected)));
-    for (const { socket, text } of all) socket.write(Buffer.from(text));
+    for (const { socket, text } of all) send(socket, Buffer.from(text));
     await Promise.all(all.map(({ events, text }) => events.until(() => events.text === text)));
     for (const { socket } of all) socket.destroy();
     listener.close();

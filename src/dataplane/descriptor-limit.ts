@@ -1,0 +1,21 @@
+// How many connections the system lets this process hold.
+import { readFileSync } from 'node:fs';
+
+/** For the program itself, its threads, listeners, logs and watches. */
+const reserved = 100;
+
+/** Undefined where the system does not say. */
+export function descriptorLimit(): number | undefined {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'latin1');
+    const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
+    return soft === undefined ? undefined : Number(soft);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Client connections per worker: each may need a second descriptor, towards a backend. */
+export function connectionsPerWorker(descriptors: number, workers: number): number {
+  return Math.max(1, Math.floor((descriptors - reserved) / 2 / workers));
+}

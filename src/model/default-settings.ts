@@ -1,0 +1,12 @@
+// What holds for every route alike unless whoever runs Flint says otherwise.
+import type { LoadBalancing, Settings } from './route-model.ts';
+
+export const defaultSettings: Settings = {
+  connectTimeoutMs: 1000,
+  upstreamIdleTimeoutMs: 3000,
+  clientIdleTimeoutMs: 60_000,
+  headTimeoutMs: 10_000,
+  attempts: 3,
+};
+
+export const defaultLoadBalancing: LoadBalancing = 'LeastRequests';

@@ -1,0 +1,62 @@
+// What a rule does to its requests and responses, with every default filled in: part of the contract of route-model.ts.
+//
+// A rule's list holds each kind at most once and in the order of `filterOrder`, which is the order in which they act.
+
+export type Filter =
+  /** 403 for everyone who is in `deny`, and for everyone who is not in `allow` unless that is empty. CIDR blocks. */
+  | { readonly kind: 'ClientIp'; readonly allow: readonly string[]; readonly deny: readonly string[] }
+  /** 413 for what is larger. */
+  | { readonly kind: 'RequestBody'; readonly maxBytes: number }
+  | {
+      readonly kind: 'RequestRedirect';
+      readonly scheme: 'AsRequested' | 'http' | 'https';
+      readonly hostname: HostRewrite;
+      /** 0: that of the scheme if one is given, else as requested. */
+      readonly port: number;
+      readonly path: PathRewrite;
+      readonly status: 301 | 302 | 303 | 307 | 308;
+    }
+  | {
+      readonly kind: 'DirectResponse';
+      readonly status: number;
+      readonly contentType: string;
+      readonly body: string;
+    }
+  | { readonly kind: 'UrlRewrite'; readonly hostname: HostRewrite; readonly path: PathRewrite }
+  | ({ readonly kind: 'RequestHeaders' } & HeaderChanges)
+  | ({ readonly kind: 'ResponseHeaders' } & HeaderChanges);
+
+export type FilterKind = Filter['kind'];
+export type FilterOf<Kind extends FilterKind> = Extract<Filter, { readonly kind: Kind }>;
+
+export const filterOrder: readonly FilterKind[] = [
+  'ClientIp',
+  'RequestBody',
+  'RequestRedirect',
+  'DirectResponse',
+  'UrlRewrite',
+  'RequestHeaders',
+  'ResponseHeaders',
+];
+
+export type HostRewrite =
+  | { readonly kind: 'SameHost' }
+  | { readonly kind: 'OtherHost'; readonly name: string };
+
+/** Paths in normal form; `prefix` and `replacement` without a trailing slash, empty for the root. */
+export type PathRewrite =
+  | { readonly kind: 'SamePath' }
+  | { readonly kind: 'OtherPath'; readonly path: string }
+  | { readonly kind: 'OtherPrefix'; readonly prefix: string; readonly replacement: string };
+
+/** `remove`, then `set`, then `add`. Removed names are lower-case, the others as they are to be written. */
+export interface HeaderChanges {
+  readonly remove: readonly string[];
+  readonly set: readonly HeaderField[];
+  readonly add: readonly HeaderField[];
+}
+
+export interface HeaderField {
+  readonly name: string;
+  readonly value: string;
+}

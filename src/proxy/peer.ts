@@ -1,0 +1,54 @@
+// Who is at the other end of a client connection: the peer, or whom it speaks for.
+import type { RequestHead } from '#http/message-head.ts';
+import { trustedForwarding, untrustedForwarding } from './forwarding.ts';
+import type { Forwarding } from './forwarding.ts';
+import type { ProxyContext } from './proxy-context.ts';
+import { parseProxyHeader } from './proxy-protocol.ts';
+
+const nothing = Buffer.alloc(0);
+
+export class Peer {
+  /** Of the peer, or whom its PROXY protocol header names. */
+  address: string;
+  /** Of every request; undefined for a trusted proxy, whose requests say each where they come from. */
+  #forwarding: Forwarding | undefined;
+  /** What has come of a PROXY protocol header; undefined when there is none to wait for. */
+  #preface: Buffer | undefined;
+
+  constructor(context: ProxyContext, address: string) {
+    this.address = address;
+    this.#preface = context.proxyProtocolPeers.includes(address) ? nothing : undefined;
+    this.#forwarding = forwardingOfPeer(context, address);
+  }
+
+  /** Its connection begins with a PROXY protocol header that has not come yet. */
+  get isUnknown(): boolean {
+    return this.#preface !== undefined;
+  }
+
+  /** Takes bytes of the header: those after it, empty ones while it is not whole, undefined when it is none. */
+  introduce(context: ProxyContext, more: Buffer): Buffer | undefined {
+    const bytes = Buffer.concat([this.#preface ?? nothing, more]);
+    const header = parseProxyHeader(bytes);
+    switch (header.kind) {
+      case 'Incomplete':
+        this.#preface = bytes;
+        return nothing;
+      case 'Invalid':
+        return undefined;
+      case 'Header':
+        this.#preface = undefined;
+        this.address = header.source ?? this.address;
+        this.#forwarding = forwardingOfPeer(context, this.address);
+        return bytes.subarray(header.length);
+    }
+  }
+
+  forwardingOf(context: ProxyContext, head: RequestHead): Forwarding {
+    return this.#forwarding ?? trustedForwarding(head, this.address, 'http', context.trustedProxies);
+  }
+}
+
+function forwardingOfPeer(context: ProxyContext, address: string): Forwarding | undefined {
+  return context.trustedProxies.includes(address) ? undefined : untrustedForwarding(address, 'http');
+}

@@ -1,0 +1,98 @@
+// The sides of the comparison: how each is started with the routes of a scene.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { request } from '../e2e/http-client.ts';
+import { flintObjects, manifestText } from './flint-conf.ts';
+import { freePort, proxyCore, root, untilListening } from './lab.ts';
+import type { Lab, Running, Runtime } from './lab.ts';
+import { haproxyConf, nginxConf } from './peer-conf.ts';
+import { hostOf, prefixOf, tenantHeader } from './scene.ts';
+import type { Scene } from './scene.ts';
+import { isProxyWanted, reference } from './settings.ts';
+
+export interface Proxy {
+  readonly name: string;
+  readonly port: number;
+  /** From the start of the process to the first accepted connection. */
+  readonly listeningMs: number;
+  readonly running: Running;
+}
+
+export interface Side {
+  readonly name: string;
+  /** Resolves when the proxy answers 200 to a request that its routes take; rejects with what keeps it from that. */
+  readonly start: (scene: Scene) => Promise<Proxy>;
+}
+
+type StartOn = (port: number, scene: Scene) => Running;
+
+export function sidesOf(lab: Lab): readonly Side[] {
+  const all: readonly (readonly [string, StartOn])[] = [
+    [reference, nginxOn(lab, 'default')],
+    ['nginx, 64 KB buffers', nginxOn(lab, '64k')],
+    ['haproxy', haproxyOn(lab)],
+    ['Flint on Bun', flintOn(lab, 'bun')],
+    ['Flint on Node', flintOn(lab, 'node')],
+  ];
+  return all
+    .filter(([name]) => isProxyWanted(name))
+    .map(([name, startOn]) => ({ name, start: (scene) => startProxy(name, startOn, scene) }));
+}
+
+async function startProxy(name: string, startOn: StartOn, scene: Scene): Promise<Proxy> {
+  const port = await freePort();
+  const running = startOn(port, scene);
+  try {
+    const listeningMs = await untilListening(port, running);
+    const { host, path, headers } = probeOf(scene);
+    const { status } = await request(port, host, path, { headers });
+    if (status !== 200) throw new Error(`answers ${status} to its first request`);
+    return { name, port, listeningMs, running };
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+/** A request that the routes of a scene take. */
+function probeOf(scene: Scene): { readonly host: string; readonly path: string; readonly headers: string } {
+  const paths = { everything: '/tiny', path: prefixOf(0), header: '/tiny', expression: '/tiny/1/r0' };
+  const headers = scene.rules === 'header' ? `${tenantHeader}: t0\r\n` : '';
+  return { host: hostOf(0), path: paths[scene.rules], headers };
+}
+
+function nginxOn(lab: Lab, buffers: 'default' | '64k'): StartOn {
+  return (port, scene) => {
+    const text = nginxConf(lab.folder, port, lab.backends, buffers, scene);
+    return lab.start(proxyCore, 'nginx', [
+      '-p',
+      lab.folder,
+      '-c',
+      lab.writeFile(`nginx-${buffers}.conf`, text),
+    ]);
+  };
+}
+
+function haproxyOn(lab: Lab): StartOn {
+  return (port, scene) => {
+    const text = haproxyConf(port, lab.backends, scene, (name, content) => lab.writeFile(name, content));
+    return lab.start(proxyCore, 'haproxy', ['-q', '-f', lab.writeFile('haproxy.cfg', text)]);
+  };
+}
+
+/** Hosts in one manifest file. */
+const hostsPerFile = 100;
+
+function flintOn(lab: Lab, runtime: Runtime): StartOn {
+  return (port, scene) => {
+    const folder = join(lab.folder, `manifests-${port}`);
+    mkdirSync(folder);
+    const objects = flintObjects(scene, lab.backends);
+    for (let first = 0; first < objects.length; first += hostsPerFile)
+      writeFileSync(join(folder, `${first}.yaml`), manifestText(objects.slice(first, first + hostsPerFile)));
+    const serving = ['--workers', '1', '--access-log', 'off', '--log-level', 'error'];
+    const listening = ['--http', `127.0.0.1:${port}`, '--admin', '127.0.0.1:0'];
+    const main = join(root, 'src/main.ts');
+    return lab.start(proxyCore, lab.binary(runtime), [main, 'run', '-f', folder, ...serving, ...listening]);
+  };
+}
