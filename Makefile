@@ -22,9 +22,9 @@ unit: setup ## the tests that need no processes of their own, half a minute
 	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/cluster/*' | sort)
 
 e2e: setup ## real processes, real sockets, a real API server (built once if Go is there)
-	$(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts'
-	@echo "the same with the data plane on Bun"
-	FLINT_RUNTIME=bun $(NODE) --test --test-timeout=180000 --test-reporter=dot --test-concurrency=1 'test/e2e/**/*.test.ts'
+	FLINT_RUNTIME=bun $(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts'
+	@echo "the same with the data plane on Node"
+	FLINT_RUNTIME=node $(NODE) --test --test-timeout=180000 --test-reporter=dot --test-concurrency=1 'test/e2e/**/*.test.ts'
 	@hack/kube-assets >/dev/null || test $$? -eq 3
 	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/cluster/**/*.test.ts'
 

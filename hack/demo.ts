@@ -76,18 +76,8 @@ const file = `${folder}/shop.yaml`;
 writeFileSync(file, manifests(shopPort, apiPort));
 
 const flint = spawn(
-  `${root}hack/runtime`,
-  [
-    process.env['FLINT_RUNTIME'] ?? 'node',
-    'src/main.ts',
-    'run',
-    '-f',
-    file,
-    '--http',
-    `127.0.0.1:${httpPort}`,
-    '--admin',
-    `127.0.0.1:${adminPort}`,
-  ],
+  `${root}hack/flint`,
+  ['run', '-f', file, '--http', `127.0.0.1:${httpPort}`, '--admin', `127.0.0.1:${adminPort}`],
   { cwd: root, stdio: ['ignore', 'inherit', 'pipe'] },
 );
 flint.stderr.setEncoding('utf8');

@@ -2,7 +2,7 @@
 // memory grows, or when requests or connections stay that nobody has any more.
 //
 //   SOAK_SECONDS=600   how long
-//   FLINT_RUNTIME=bun  what Flint runs on; node otherwise
+//   FLINT_RUNTIME=bun  what Flint runs on, which is the default; or node
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -164,7 +164,8 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     let at = 0;
     while (at < bytes.length && this.#state === State.Open) {
       if (!this.#canRead()) {
-        this.#pending = bytes.subarray(at);
+        // The transport may read into the same bytes again.
+        this.#pending = Buffer.from(bytes.subarray(at));
         break;
       }
       if (this.#tunnel !== undefined) {

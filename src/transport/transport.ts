@@ -1,7 +1,8 @@
 // Sockets behind one narrow interface, so that the same proxy runs on any runtime.
 //
-// Bytes change hands: what onBytes delivers belongs to the receiver and is never written to again, and what write
-// takes belongs to the transport, except by writeCopy. A chunk may therefore go from one socket to another without a copy.
+// What onBytes delivers is valid until the event returns; whoever keeps it copies it. It may be written to another socket
+// of the same transport, which knows what it has to copy: so a chunk goes from one socket to another without one. What
+// write takes is otherwise never changed by the caller.
 
 export interface Socket {
   /** Without the ::ffff: of an IPv4 address on a dual-stack socket. */

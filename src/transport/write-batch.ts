@@ -44,6 +44,7 @@ export class WriteBatch {
 
   /** `bytes[start, end)`, which the caller will write to again: copied at once. */
   addCopy(bytes: Buffer, start: number, end: number): void {
+    if (start === end) return;
     if (end - start <= scratchBytes) this.#join(bytes, start, end);
     else this.add(Buffer.from(bytes.subarray(start, end)), 0, end - start);
   }

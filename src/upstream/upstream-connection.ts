@@ -221,8 +221,9 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
     else if (this.#parser.isIdle) this.#breakOff('backend-reset');
   }
 
-  onClose(): void {
-    if (this.#state === State.Connecting) this.#breakOff('connect-refused');
+  onClose(code: string | undefined): void {
+    if (this.#state === State.Connecting)
+      this.#breakOff(code === 'ETIMEDOUT' ? 'connect-timeout' : 'connect-refused');
     else if (this.#state !== State.Closed)
       this.#breakOff(this.hasResponseBytes && !this.#parser.isIdle ? 'backend-truncated' : 'backend-reset');
   }

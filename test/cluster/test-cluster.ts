@@ -274,7 +274,7 @@ export class TestCluster {
   }
 
   #spawn(args: readonly string[], environment: Readonly<Record<string, string>>): FlintProcess {
-    const child = spawn(join(root, 'hack/runtime'), ['node', 'src/main.ts', ...args], {
+    const child = spawn(join(root, 'hack/flint'), args, {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },

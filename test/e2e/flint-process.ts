@@ -10,7 +10,7 @@ import type { TestContext } from 'node:test';
 const root = new URL('../../', import.meta.url).pathname;
 
 /** What the data plane runs on: the end-to-end tests pass on both. */
-export const runtime = process.env['FLINT_RUNTIME'] ?? 'node';
+export const runtime = process.env['FLINT_RUNTIME'] ?? 'bun';
 
 export interface AccessLine {
   readonly [field: string]: unknown;

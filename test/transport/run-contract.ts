@@ -1,6 +1,11 @@
-// Runs the transport contract inside whichever runtime executes this file; prints a line of JSON for each check.
-import { transport } from '#transport/current.ts';
+// Runs the transport contract on Bun, over the sockets that the argument names; prints a line of JSON for each check.
+import type { Transport } from '#transport/transport.ts';
 import { contract } from './contract.ts';
+
+const transport: Transport =
+  process.argv[2] === 'epoll'
+    ? (await import('#transport/epoll.ts')).epollTransport
+    : (await import('#transport/bun.ts')).bunTransport;
 
 for (const [name, check] of Object.entries(contract)) {
   let error = '';
