@@ -5,6 +5,28 @@ import type { Scene } from './scene.ts';
 
 const backendRefs = [{ name: 'shop', port: 80 }];
 
+/** What nginx and haproxy are told in their own words. */
+const filters = {
+  policy: { clientIP: { allow: ['127.0.0.0/8'] }, requestBody: { maxSize: '10Mi' } },
+  filters: [
+    {
+      type: 'RequestHeaderModifier',
+      requestHeaderModifier: {
+        remove: ['X-Secret'],
+        set: [{ name: 'X-Env', value: 'prod' }],
+        add: [{ name: 'X-Team', value: 'shop' }],
+      },
+    },
+    {
+      type: 'ResponseHeaderModifier',
+      responseHeaderModifier: {
+        remove: ['Content-Type'],
+        add: [{ name: 'Strict-Transport-Security', value: 'max-age=31536000' }],
+      },
+    },
+  ],
+};
+
 /** `version` goes into every rule, so that two versions have no rule in common. */
 export function flintObjects(
   scene: Scene,
@@ -52,6 +74,8 @@ function matchesOf(scene: Scene, number: number): object {
   switch (scene.rules) {
     case 'everything':
       return {};
+    case 'filtered':
+      return filters;
     case 'path':
       return { matches: [{ path: { type: 'PathPrefix', value: prefixOf(number) } }] };
     case 'header':

@@ -44,7 +44,7 @@ pid ${folder}/proxy-${port}.pid; error_log ${folder}/proxy-${port}.log warn;
 events { worker_connections ${2 * maxConnections}; }
 http {
   access_log off; keepalive_requests 1000000000; keepalive_timeout 60s;
-  client_max_body_size 0; ${temporaryPaths(folder)}
+  ${scene.rules === 'filtered' ? '' : 'client_max_body_size 0;'} ${temporaryPaths(folder)}
   server_names_hash_max_size 16384; server_names_hash_bucket_size 128;
   upstream shop {
     random two least_conn;
@@ -60,6 +60,7 @@ http {
   proxy_set_header X-Forwarded-Host $http_host;
   proxy_set_header X-Real-IP $remote_addr;
   proxy_set_header X-Request-Id $request_id;
+  ${scene.rules === 'filtered' ? nginxFilters : ''}
   ${buffers === 'default' ? '' : 'proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 128k;'}
   server { listen 127.0.0.1:${port} backlog=4096 default_server; return 404; }
   ${hostsOf(scene)
@@ -72,6 +73,20 @@ http {
 `;
 }
 
+const nginxFilters = `allow 127.0.0.0/8; deny all; client_max_body_size 10m;
+  proxy_set_header X-Secret ""; proxy_set_header X-Env prod; proxy_set_header X-Team shop;
+  proxy_hide_header Content-Type; add_header Strict-Transport-Security max-age=31536000;`;
+
+const haproxyFilters: readonly string[] = [
+  'http-request deny unless { src 127.0.0.0/8 }',
+  'http-request deny if { req.body_size gt 10485760 }',
+  'http-request del-header X-Secret',
+  'http-request set-header X-Env prod',
+  'http-request add-header X-Team shop',
+  'http-response del-header Content-Type',
+  'http-response add-header Strict-Transport-Security max-age=31536000',
+];
+
 function temporaryPaths(folder: string): string {
   return ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${folder};`)
@@ -81,6 +96,7 @@ function temporaryPaths(folder: string): string {
 function nginxMatches(scene: Scene): readonly string[] {
   switch (scene.rules) {
     case 'everything':
+    case 'filtered':
     case 'header':
       return ['/'];
     case 'path':
@@ -138,6 +154,8 @@ function haproxyRules(scene: Scene, writeFile: (name: string, text: string) => s
   switch (scene.rules) {
     case 'everything':
       return ['default_backend shop'];
+    case 'filtered':
+      return [...haproxyFilters, 'default_backend shop'];
     case 'path': {
       const lines = hostsOf(scene).flatMap((host) => numbers.map((n) => `${host}${prefixOf(n)} shop\n`));
       return [`use_backend %[base,map_beg(${writeFile('haproxy-paths.map', lines.join(''))})]`];

@@ -56,7 +56,13 @@ async function startProxy(name: string, startOn: StartOn, scene: Scene): Promise
 
 /** A request that the routes of a scene take. */
 function probeOf(scene: Scene): { readonly host: string; readonly path: string; readonly headers: string } {
-  const paths = { everything: '/tiny', path: prefixOf(0), header: '/tiny', expression: '/tiny/1/r0' };
+  const paths = {
+    everything: '/tiny',
+    filtered: '/tiny',
+    path: prefixOf(0),
+    header: '/tiny',
+    expression: '/tiny/1/r0',
+  };
   const headers = scene.rules === 'header' ? `${tenantHeader}: t0\r\n` : '';
   return { host: hostOf(0), path: paths[scene.rules], headers };
 }

@@ -1,7 +1,7 @@
 // What a proxy is configured to route: the same hosts, paths and rules for all sides.
 
 /** How the rules of a host tell requests apart. */
-export type RuleKind = 'everything' | 'path' | 'header' | 'expression';
+export type RuleKind = 'everything' | 'filtered' | 'path' | 'header' | 'expression';
 
 export interface Scene {
   readonly name: string;
@@ -12,6 +12,7 @@ export interface Scene {
 
 export const scenes = {
   one: { name: '1 route', rules: 'everything', hosts: 1, rulesPerHost: 1 },
+  filtered: { name: 'a rule with filters', rules: 'filtered', hosts: 1, rulesPerHost: 1 },
   ten: { name: '10 routes', rules: 'path', hosts: 1, rulesPerHost: 10 },
   tenThousand: { name: '10,000 routes', rules: 'path', hosts: 1000, rulesPerHost: 10 },
   headers: { name: '10 rules by header', rules: 'header', hosts: 1, rulesPerHost: 10 },

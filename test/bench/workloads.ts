@@ -60,6 +60,11 @@ const all: readonly Workload[] = [
   { name: 'a new connection per request', scene: 'one', load: closed('/tiny', 64, closingConnections) },
   { name: 'open loop, 5,000 requests/s', scene: 'one', load: open(5000) },
   { name: 'open loop, 20,000 requests/s', scene: 'one', load: open(20_000) },
+  {
+    name: 'filters: headers changed both ways, clients by address, bodies bounded',
+    scene: 'filtered',
+    load: closed('/tiny', 64),
+  },
   { name: '10 routes', scene: 'ten', load: closed('/', 64, randomPaths(1, 10)) },
   {
     name: '10,000 routes, 1000 hosts at random',
