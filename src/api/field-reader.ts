@@ -47,6 +47,15 @@ export class FieldReader {
     return this.#present(key) !== undefined;
   }
 
+  /**
+   * For objects where a field narrows what is allowed: one that this version does not know must not be lost, or the object
+   * would be served without it.
+   */
+  refuseUnknown(known: readonly string[]): void {
+    for (const key of Object.keys(this.#fields))
+      if (!known.includes(key) && this.has(key)) this.refuse(key, 'is unknown to this version of Flint');
+  }
+
   string(key: string): string | undefined {
     const value = this.#present(key);
     if (value === undefined || typeof value === 'string') return value;

@@ -101,6 +101,7 @@ function readFilter(filter: FieldReader): readonly Filter[] {
   for (const [other, field] of Object.entries(fieldOf))
     if (other !== type && filter.has(field))
       filter.refuse(field, `does not belong to a filter of type ${type}`);
+  filter.refuseUnknown(['type', ...Object.values(fieldOf)]);
   const content = filter.requiredObject(fieldOf[type]);
   switch (type) {
     case 'RequestHeaderModifier':
@@ -130,8 +131,8 @@ function readValues(modifier: FieldReader, key: 'set' | 'add'): readonly HeaderV
     refuseName(field, 'name', name);
     if (value.length > 4096 || !isFieldValue(value))
       field.refuse('value', 'is no field value in printable ASCII');
-    if (seen.has(name.toLowerCase())) field.refuse('name', `"${name}" stands twice`);
-    seen.add(name.toLowerCase());
+    if (seen.has(name)) field.refuse('name', `"${name}" stands twice`);
+    seen.add(name);
     return { name, value };
   });
 }
@@ -151,6 +152,8 @@ const reserved = new Set([
   'content-length',
   'expect',
   'http2-settings',
+  'proxy-authentication-info',
+  'date',
   'forwarded',
   'x-real-ip',
   'x-request-id',
@@ -158,13 +161,15 @@ const reserved = new Set([
 ]);
 
 function refuseName(reader: FieldReader, key: string, name: string): void {
-  const lower = name.toLowerCase();
+  const lower = name.toLowerCase().replaceAll('_', '-');
   if (name.length > 256 || !isFieldName(name)) reader.refuse(key, `"${name}" is no field name`);
   else if (reserved.has(lower) || lower.startsWith('x-forwarded-'))
     reader.refuse(key, `"${name}" is written by the proxy itself`);
 }
 
 function readRedirect(redirect: FieldReader): RequestRedirect {
+  if (!['scheme', 'hostname', 'port', 'path'].some((key) => redirect.has(key)))
+    redirect.refuse('', 'changes nothing: it leads back to itself');
   const statusCode = redirect.integer('statusCode', 300, 399);
   if (statusCode !== undefined && ![301, 302, 303, 307, 308].includes(statusCode))
     redirect.refuse('statusCode', 'must be one of 301, 302, 303, 307, 308');

@@ -103,7 +103,7 @@ export function parseIngressRoute(object: KubernetesObject): Parsed<IngressRoute
     ingressClassName: readName(spec, 'ingressClassName', className),
     hostnames: readHostnames(spec),
     pathPolicy: readPathPolicy(policy?.object('path')),
-    policy: readRequestPolicy(policy),
+    policy: readRequestPolicy(policy, ['path']),
     rules: readRules(spec),
   };
   return problems.length === 0 ? { kind: 'Parsed', value } : { kind: 'Refused', problems };

@@ -16,9 +16,16 @@ export interface RequestPolicy {
 
 const mostBlocks = 128;
 
-export function readRequestPolicy(policy: FieldReader | undefined): RequestPolicy {
+/** `others` are fields of the policy that somebody else reads. */
+export function readRequestPolicy(
+  policy: FieldReader | undefined,
+  others: readonly string[] = [],
+): RequestPolicy {
+  policy?.refuseUnknown(['requestBody', 'clientIP', ...others]);
   const body = policy?.object('requestBody');
   const clientIp = policy?.object('clientIP');
+  body?.refuseUnknown(['maxSize']);
+  clientIp?.refuseUnknown(['allow', 'deny']);
   return {
     maxBodyBytes: body === undefined ? undefined : readSize(body),
     clientIp:

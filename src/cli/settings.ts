@@ -49,7 +49,7 @@ export const settingDefinitions: readonly SettingDefinition[] = [
     type: { kind: 'CidrList' },
     default: [],
     readBy: 'data plane',
-    help: 'proxies in front, whose X-Forwarded-*, Forwarded and X-Request-Id are believed and appended to',
+    help: 'proxies in front: X-Forwarded-For of theirs names the client; it, X-Forwarded-*, Forwarded and X-Request-Id are passed on and appended to',
   },
   {
     key: 'proxyProtocol',

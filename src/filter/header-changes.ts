@@ -1,5 +1,5 @@
 // RequestHeaderModifier and ResponseHeaderModifier: which fields are dropped, and the lines that take their place.
-import { nameIs } from '#http/field.ts';
+import { nameIsDisguised } from '#http/field.ts';
 import type { FieldSection } from '#http/field-section.ts';
 import type { HeaderChanges as Model } from '#model/filters.ts';
 
@@ -14,11 +14,14 @@ export class HeaderChanges {
     this.lines = [...set, ...add].map(({ name, value }) => `${name}: ${value}\r\n`).join('');
   }
 
-  /** Whether field `index` of a message makes way: it is removed, or set to something else. */
+  /**
+   * Whether field `index` of a message makes way: it is removed, or set to something else. So does X_User for X-User, which
+   * CGI and its like take for the same.
+   */
   drops(fields: FieldSection, index: number): boolean {
     const start = fields.nameStart(index);
     const end = fields.nameEnd(index);
-    for (const name of this.#dropped) if (nameIs(fields.bytes, start, end, name)) return true;
+    for (const name of this.#dropped) if (nameIsDisguised(fields.bytes, start, end, name)) return true;
     return false;
   }
 

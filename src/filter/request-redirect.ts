@@ -36,5 +36,6 @@ function portOf({ port, scheme }: FilterOf<'RequestRedirect'>, asked: string): s
 function splitAuthority(authority: string): { readonly host: string; readonly port: string } {
   const colon = authority.endsWith(']') ? -1 : authority.lastIndexOf(':');
   if (colon < 0) return { host: authority, port: '' };
-  return { host: authority.slice(0, colon), port: authority.slice(colon + 1) };
+  const port = authority.slice(colon + 1);
+  return { host: authority.slice(0, colon), port: port === '' ? '' : String(Number(port)) };
 }

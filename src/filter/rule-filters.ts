@@ -27,8 +27,8 @@ export class RuleFilters {
   constructor(filters: readonly Filter[]) {
     const clientIp = find(filters, 'ClientIp');
     this.hasClientIp = clientIp !== undefined;
-    this.#allowed = new IpRanges(clientIp?.allow ?? []);
-    this.#denied = new IpRanges(clientIp?.deny ?? []);
+    this.#allowed = rangesOf(clientIp?.allow ?? []);
+    this.#denied = rangesOf(clientIp?.deny ?? []);
     this.maxBodyBytes = find(filters, 'RequestBody')?.maxBytes ?? Infinity;
     this.answer = find(filters, 'RequestRedirect') ?? find(filters, 'DirectResponse');
     this.rewrite = find(filters, 'UrlRewrite');
@@ -48,6 +48,13 @@ export class RuleFilters {
 /** Undefined for a rule without filters, so that its requests pay nothing. */
 export function compileFilters(filters: readonly Filter[]): RuleFilters | undefined {
   return filters.length === 0 ? undefined : new RuleFilters(filters);
+}
+
+const none = new IpRanges([]);
+
+/** Most rules have none, and lists of blocks are not small. */
+function rangesOf(blocks: readonly string[]): IpRanges {
+  return blocks.length === 0 ? none : new IpRanges(blocks);
 }
 
 function find<Kind extends FilterKind>(filters: readonly Filter[], kind: Kind): FilterOf<Kind> | undefined {

@@ -18,16 +18,18 @@ export interface FieldFilter {
   drops(fields: FieldSection, index: number): boolean;
 }
 
-/** The last chunk with those of the trailers that may be passed on. */
+/** The last chunk with those of the trailers that may be passed on, without those that Connection has named. */
 export function writeTrailers(
   writer: HeadWriter,
   trailers: FieldSection,
   filter: FieldFilter | undefined,
+  connectionNames: readonly string[],
 ): void {
   writer.begin();
   writer.text('0\r\n');
-  for (let index = 0; index < trailers.count; index++)
-    if (mayTrail(trailers, index) && filter?.drops(trailers, index) !== true)
-      writer.copyField(trailers, index);
+  for (let index = 0; index < trailers.count; index++) {
+    if (!mayTrail(trailers, index) || trailers.isNamed(index, connectionNames)) continue;
+    if (filter?.drops(trailers, index) !== true) writer.copyField(trailers, index);
+  }
   writer.end();
 }

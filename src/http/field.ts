@@ -48,6 +48,8 @@ const idByName = new Map<string, FieldId>([
 ]);
 
 const forwardedPrefix = 'x-forwarded-';
+const DASH = 45;
+const UNDERSCORE = 95;
 
 interface Candidate {
   readonly name: string;
@@ -86,6 +88,17 @@ export function nameIs(bytes: Uint8Array, start: number, end: number, name: stri
   if (end - start !== name.length) return false;
   for (let at = 0; at < name.length; at++)
     if (tokenLower[bytes[start + at]!] !== name.charCodeAt(at)) return false;
+  return true;
+}
+
+/** As nameIs, or the same but for underscores in place of dashes. */
+export function nameIsDisguised(bytes: Uint8Array, start: number, end: number, name: string): boolean {
+  if (end - start !== name.length) return false;
+  for (let at = 0; at < name.length; at++) {
+    const byte = bytes[start + at]!;
+    const wanted = name.charCodeAt(at);
+    if (tokenLower[byte] !== wanted && !(byte === UNDERSCORE && wanted === DASH)) return false;
+  }
   return true;
 }
 

@@ -17,7 +17,7 @@ export class IpRanges {
     for (const block of blocks) {
       const parsed = parseCidr(block);
       if (parsed === undefined)
-        throw new RangeError(`"${block}" is no CIDR block, such as 10.0.0.0/8 or fd00::/8`);
+        throw new RangeError(`"${block}" is no CIDR block, such as 10.0.0.0/8 or fd00::/8, and no address`);
       this.#lists[parsed.family].addSubnet(parsed.address, parsed.prefix, parsed.family);
     }
   }
@@ -36,9 +36,11 @@ export class IpRanges {
 export function parseCidr(
   text: string,
 ): { readonly address: string; readonly prefix: number; readonly family: Family } | undefined {
-  const [, address = '', digits] = /^([0-9a-fA-F.:]+)(?:\/([0-9]{1,3}))?$/.exec(text) ?? [];
+  const [, address = '', digits] = /^([0-9a-fA-F.:]+)(?:\/(0|[1-9][0-9]{0,2}))?$/.exec(text) ?? [];
   const family = familyOf(address);
   if (family === undefined) return undefined;
+  // Whoever it means is looked for among the IPv4 blocks.
+  if (family === 'ipv6' && ipv4InIpv6.check(address, family)) return undefined;
   const longest = family === 'ipv4' ? 32 : 128;
   const prefix = digits === undefined ? longest : Number(digits);
   return prefix <= longest ? { address, prefix, family } : undefined;

@@ -26,6 +26,7 @@ const actedOn: readonly string[] = [
   'if-unmodified-since',
   'if-range',
   'retry-after',
+  'x-flint-fault',
 ];
 
 /** Whether trailer `index` may be passed on: nothing that frames, routes or belongs to a connection. */

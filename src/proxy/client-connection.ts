@@ -76,6 +76,8 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   #hasFinalHead = false;
   #hasResponseLeft = false;
   #takesTrailers = false;
+  /** Fields that the backend declares to be of its connection. */
+  #responseConnectionNames: readonly string[] = [];
   /** After a 101. */
   #tunnel: Tunnel | undefined = undefined;
   #hasHeadTimer = true;
@@ -276,9 +278,9 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
 
   // Answering
 
-  sendInterim(head: ResponseHead): void {
+  sendInterim(head: ResponseHead, changes: HeaderChanges | undefined): void {
     if (this.#minorVersion === 0) return;
-    writeInterimHead(this.#context.headWriter, head);
+    writeInterimHead(this.#context.headWriter, head, changes);
     this.#addWritten();
   }
 
@@ -287,6 +289,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     if (!this.isRequestComplete || this.#framing === 'Close' || this.#context.isDraining)
       this.#keepAlive = false;
     this.#hasFinalHead = true;
+    this.#responseConnectionNames = head.connectionNames;
     writeResponseHead(
       this.#context.headWriter,
       head,
@@ -306,7 +309,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   sendEnd(trailers: FieldSection | undefined, changes: HeaderChanges | undefined): void {
     if (this.#framing === 'Chunked') {
       if (trailers !== undefined && this.#takesTrailers) {
-        writeTrailers(this.#context.headWriter, trailers, changes);
+        writeTrailers(this.#context.headWriter, trailers, changes, this.#responseConnectionNames);
         this.#addWritten();
       } else this.#batch.add(lastChunk, 0, lastChunk.length);
     }

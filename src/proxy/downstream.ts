@@ -14,7 +14,7 @@ export interface Downstream {
   readonly isBlocked: boolean;
   /** Where this request comes from. */
   forwardingOf(head: RequestHead): Forwarding;
-  sendInterim(head: ResponseHead): void;
+  sendInterim(head: ResponseHead, changes: HeaderChanges | undefined): void;
   /** `changes`: what the rule does to its fields. */
   sendHead(head: ResponseHead, changes: HeaderChanges | undefined): void;
   sendBody(bytes: Buffer, start: number, end: number): void;

@@ -62,6 +62,8 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   #headBytes: Buffer = noBytes;
   #headSize = 0;
   #isChunked = false;
+  /** Fields that the client declares to be of its connection. */
+  #connectionNames: readonly string[] = [];
   /** The request asked for WebSocket: its answer may be 101. */
   #asksForSwitch = false;
   #tunnel: Tunnel | undefined = undefined;
@@ -114,6 +116,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#headSize = headWriter.size;
     this.#headBytes = keepHead(headWriter.bytes, this.#headSize);
     this.#isChunked = head.framing === BodyFraming.Chunked;
+    this.#connectionNames = head.connectionNames;
     this.#asksForSwitch = head.upgradesToWebSocket;
     this.#attempt(undefined);
   }
@@ -241,7 +244,8 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
       return;
     }
     const { headWriter } = this.#context;
-    writeTrailers(headWriter, trailers, this.request.route?.filters?.requestHeaders);
+    const changes = this.request.route?.filters?.requestHeaders;
+    writeTrailers(headWriter, trailers, changes, this.#connectionNames);
     connection.addCopy(headWriter.bytes, 0, headWriter.size);
   }
 
@@ -263,7 +267,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   }
 
   onInterimHead(head: ResponseHead): void {
-    this.downstream.sendInterim(head);
+    this.downstream.sendInterim(head, this.request.route?.filters?.responseHeaders);
     this.downstream.flush();
   }
 

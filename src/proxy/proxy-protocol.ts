@@ -2,6 +2,7 @@
 // as they are says in front of the first byte whom it speaks for.
 
 import { familyOf } from '#http/ip-ranges.ts';
+import { addressBytes, ipv4Text, ipv6Text } from '#transport/address.ts';
 
 export type ProxyHeader =
   | { readonly kind: 'Incomplete' }
@@ -64,10 +65,10 @@ function parseVersion2(bytes: Buffer): ProxyHeader {
   switch (isLocal ? 0 : bytes[13]!) {
     case 0x11:
       if (restBytes < 12) return invalid;
-      return { kind: 'Header', length, source: bytes.subarray(rest2, rest2 + 4).join('.') };
+      return { kind: 'Header', length, source: ipv4Text(bytes, rest2) };
     case 0x21:
       if (restBytes < 36) return invalid;
-      return { kind: 'Header', length, source: ipv6Text(bytes.subarray(rest2, rest2 + 16)) };
+      return { kind: 'Header', length, source: ipv6Text(bytes, rest2) };
     case 0x00:
     case 0x12:
     case 0x22:
@@ -80,17 +81,8 @@ function parseVersion2(bytes: Buffer): ProxyHeader {
   }
 }
 
-function ipv6Text(bytes: Buffer): string {
-  const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16));
-  return plain(groups.join(':'));
-}
-
 /** In canonical form; an IPv4 address in IPv6 clothes as what it is. */
 function plain(address: string): string {
-  if (!address.includes(':')) return address;
-  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
-  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical) ?? [];
-  if (high === undefined || low === undefined) return canonical;
-  const value = Number.parseInt(high, 16) * 65_536 + Number.parseInt(low, 16);
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.');
+  const bytes = addressBytes(address);
+  return bytes?.length === 16 ? ipv6Text(bytes, 0) : address;
 }

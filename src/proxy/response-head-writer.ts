@@ -43,10 +43,15 @@ export function writeResponseHead(
   writer.end();
 }
 
-export function writeInterimHead(writer: HeadWriter, head: ResponseHead): void {
+/** What a rule adds belongs to the final response; what it takes out, to none. */
+export function writeInterimHead(
+  writer: HeadWriter,
+  head: ResponseHead,
+  changes: HeaderChanges | undefined,
+): void {
   writer.begin();
   writeStatusLine(writer, head.status);
-  writeFields(writer, head, undefined, false);
+  copyFields(writer, head, changes, false);
   writer.end();
 }
 
@@ -103,6 +108,16 @@ function writeFields(
   changes: HeaderChanges | undefined,
   keepsTrailer: boolean,
 ): void {
+  copyFields(writer, head, changes, keepsTrailer);
+  if (changes !== undefined) writer.text(changes.lines);
+}
+
+function copyFields(
+  writer: HeadWriter,
+  head: ResponseHead,
+  changes: HeaderChanges | undefined,
+  keepsTrailer: boolean,
+): void {
   const { fields } = head;
   let run = -1;
   for (let index = 0; index < fields.count; index++) {
@@ -116,7 +131,6 @@ function writeFields(
     if (isForwarded) writer.copyField(fields, index);
   }
   if (run >= 0) writer.copyRun(fields, run, fields.count - 1);
-  if (changes !== undefined) writer.text(changes.lines);
 }
 
 /** Whether a field of the backend's is the client's business. */

@@ -83,9 +83,15 @@ function translateChanges({ remove, set, add }: api.HeaderModifier): HeaderChang
   const byName = (a: api.HeaderValue, b: api.HeaderValue): number => compareText(a.name, b.name);
   return {
     remove: [...new Set(remove.map((name) => name.toLowerCase()))].sort(),
-    set: set.toSorted(byName),
-    add: add.toSorted(byName),
+    set: firstOfEach(set).toSorted(byName),
+    add: firstOfEach(add).toSorted(byName),
   };
+}
+
+/** Of names that differ only in case the first counts, as the Gateway API has it. */
+function firstOfEach(fields: readonly api.HeaderValue[]): readonly api.HeaderValue[] {
+  const names = fields.map(({ name }) => name.toLowerCase());
+  return fields.filter((_, index) => names.indexOf(names[index] ?? '') === index);
 }
 
 function hostRewrite(hostname: string | undefined): HostRewrite {

@@ -91,7 +91,7 @@ test('whatever is a block here is one where addresses are looked up', () => {
       const text = `${base}/${length}`;
       if (isCidr(text)) assert.notEqual(parseCidr(text), undefined);
       // And the other way round, but for spellings and for IPv4 in IPv6 clothes.
-      else if (/^(?:0|[1-9][0-9]*)$/.test(length) && !/^[0:]*:ffff:/i.test(base))
+      else if (text.length <= 43 && /^(?:0|[1-9][0-9]*)$/.test(length) && !/^[0:]*:ffff:/i.test(base))
         assert.equal(parseCidr(text), undefined);
     }),
     { numRuns: 2000 },

@@ -71,7 +71,15 @@ const rules = [
       },
     ],
   },
-  { matches: prefix('/here'), filters: [{ type: 'RequestRedirect', requestRedirect: {} }] },
+  {
+    matches: prefix('/here'),
+    filters: [
+      {
+        type: 'RequestRedirect',
+        requestRedirect: { path: { type: 'ReplaceFullPath', replaceFullPath: '/there' } },
+      },
+    ],
+  },
   {
     matches: prefix('/teapot'),
     filters: [
@@ -117,9 +125,13 @@ describe('filters', () => {
 
   test('request fields are removed, replaced and added', async () => {
     const { headers } = await echo('/headers', {
-      headers: 'X-Secret: 1\r\nX-ENV: dev\r\nx-env: test\r\nX-Team: a\r\nX-Other: stays\r\n',
+      headers:
+        'X-Secret: 1\r\nX_Secret: 2\r\nX_Env: evil\r\nX-ENV: dev\r\nx-env: test\r\nX-Team: a\r\nX-Other: stays\r\n',
     });
     assert.equal(headers['x-secret'], undefined);
+    // CGI and its like would read these as the same names.
+    assert.equal(headers['x_secret'], undefined);
+    assert.equal(headers['x_env'], undefined);
     assert.equal(headers['x-env'], 'prod');
     assert.equal(headers['x-team'], 'a, b');
     assert.equal(headers['x-other'], 'stays');
@@ -162,13 +174,13 @@ describe('filters', () => {
     assert.equal(moved.headers['x-flint-fault'], undefined);
     const here = await request(flint.httpPort, 'shop.test:8080', '/here');
     assert.equal(here.status, 302);
-    assert.equal(here.headers['location'], 'http://shop.test:8080/here');
+    assert.equal(here.headers['location'], 'http://shop.test:8080/there');
     assert.equal(backend.requests.length, seen);
   });
 
   test('a redirect knows the scheme from a trusted proxy only', async () => {
     const headers = 'X-Forwarded-Proto: https\r\n';
-    assert.equal((await ask('/here', { headers })).headers['location'], 'http://shop.test/here');
+    assert.equal((await ask('/here', { headers })).headers['location'], 'http://shop.test/there');
   });
 
   test('direct responses keep the connection', async () => {

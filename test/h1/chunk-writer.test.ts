@@ -18,7 +18,7 @@ describe('chunks', () => {
   test('end with an empty one', () => {
     assert.equal(lastChunk.toString(), '0\r\n\r\n');
     const writer = new HeadWriter();
-    writeTrailers(writer, new FieldSection(0), undefined);
+    writeTrailers(writer, new FieldSection(0), undefined, []);
     assert.equal(writer.bytes.toString('latin1', 0, writer.size), lastChunk.toString());
   });
 
