@@ -2,14 +2,16 @@
 import assert from 'node:assert/strict';
 import { defaultParserLimits } from '#h1/parser-limits.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
+import { familyOf } from '#http/ip-ranges.ts';
 import { normalizePath, strictPathPolicy } from '#model/request-path.ts';
 import type { DoubtfulPath, PathPolicy } from '#model/route-model.ts';
+import { parseProxyHeader } from '#proxy/proxy-protocol.ts';
 import { smallLimits } from '../h1/endless-input.ts';
 import { cutsEverywhere } from '../h1/pieces.ts';
 import { recordRequests } from '../h1/request-recorder.ts';
 import { recordResponse } from '../h1/response-recorder.ts';
 import type { Random } from './random.ts';
-import { chunkTricks, requestTricks, responseTricks, targetTricks } from './tricks.ts';
+import { chunkTricks, proxyHeaderTricks, requestTricks, responseTricks, targetTricks } from './tricks.ts';
 
 export interface FuzzTarget {
   /** Also the folder of its corpus. */
@@ -49,6 +51,19 @@ function checkPath(path: string, policy: PathPolicy): void {
   }
 }
 
+/** A header is whole or not whatever follows it, and no part of one is a header or a mistake before its end. */
+function checkProxyHeader(input: Buffer, cut: number): void {
+  const whole = parseProxyHeader(input);
+  const part = parseProxyHeader(input.subarray(0, cut));
+  if (whole.kind === 'Invalid') return;
+  if (whole.kind === 'Incomplete') assert.equal(part.kind, 'Incomplete');
+  else {
+    assert(whole.length <= input.length);
+    assert(whole.source === undefined || familyOf(whole.source) !== undefined);
+    assert.deepEqual(part, cut < whole.length ? { kind: 'Incomplete' } : whole);
+  }
+}
+
 const choices: readonly DoubtfulPath[] = ['Reject', 'Keep', 'Decode'];
 
 export const fuzzTargets: readonly FuzzTarget[] = [
@@ -72,7 +87,8 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     tricks: responseTricks,
     check: (input, random) => {
       const method = random.oneOf(['GET', 'HEAD', 'POST']);
-      const response = { bytes: input, method, isEnded: random.below(2) === 0 };
+      const expectsSwitch = random.below(4) === 0;
+      const response = { bytes: input, method, expectsSwitch, isEnded: random.below(2) === 0 };
       checkCuts(input.length, random, (cuts, limits) => recordResponse(response, cuts, limits));
     },
   },
@@ -88,5 +104,10 @@ export const fuzzTargets: readonly FuzzTarget[] = [
         backslash: random.oneOf(choices),
       });
     },
+  },
+  {
+    name: 'proxy-header',
+    tricks: proxyHeaderTricks,
+    check: (input, random) => checkProxyHeader(input, random.below(input.length + 1)),
   },
 ];

@@ -134,3 +134,17 @@ export const targetTricks: readonly string[] = [
   ':',
   '@',
 ];
+
+export const proxyHeaderTricks: readonly string[] = [
+  'PROXY TCP4 192.0.2.1 198.51.100.1 4711 443\r\n',
+  'PROXY TCP6 2001:db8::1 ::1 4711 443\r\n',
+  'PROXY UNKNOWN\r\n',
+  '\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c',
+  '\x20\x00\x00\x00',
+  '\x21\x21\x00\x24',
+  '::ffff:1.2.3.4',
+  'fe80::1%eth0',
+  '65536',
+  ' ',
+  '\r',
+];
