@@ -5,6 +5,8 @@ export type IpFamily = 'IPv4' | 'IPv6';
 
 /** In the words of EndpointSlice and Service; undefined for what is no address literal. */
 export function familyOf(text: string): IpFamily | undefined {
+  // A zone, as in fe80::1%eth0, has no meaning on another machine.
+  if (text.includes('%')) return undefined;
   switch (isIP(text)) {
     case 4:
       return 'IPv4';

@@ -55,6 +55,7 @@ export function addressIn(node: string): string | undefined {
 }
 
 export function familyOf(text: string): Family | undefined {
+  if (text.includes('%')) return undefined;
   switch (isIP(text)) {
     case 4:
       return 'ipv4';

@@ -38,6 +38,8 @@ import type { Tunnel } from './tunnel.ts';
 const State = { Open: 0, Lingering: 1, Closed: 2 } as const;
 type State = (typeof State)[keyof typeof State];
 
+/** What the kernel sends before it hears from the peer: ten segments (RFC 6928). */
+const oneFlightBytes = 14_000;
 /** How long a connection may be silent once a drain has begun. */
 const drainIdleMs = 1000;
 
@@ -58,7 +60,8 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   #exchange: Exchange | undefined = undefined;
   readonly #batch = new WriteBatch();
   readonly #timer: Timer;
-  #idleSinceMs: number;
+  /** When its last exchange ended, or the connection began. */
+  idleSinceMs: number;
   #state: State = State.Open;
   /** In the loop that feeds the parser: whatever ends an exchange there must not start the loop again. */
   #isReading = false;
@@ -75,6 +78,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   /** The head of the final response is in the batch or gone. */
   #hasFinalHead = false;
   #hasResponseLeft = false;
+  #answerBytes = 0;
   #takesTrailers = false;
   /** Fields that the backend declares to be of its connection. */
   #responseConnectionNames: readonly string[] = [];
@@ -90,17 +94,12 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#peer = new Peer(context, socket.remoteAddress);
     this.#parser = new RequestParser(this, context.limits);
     this.#timer = new Timer(this);
-    this.#idleSinceMs = context.now();
+    this.idleSinceMs = context.now();
     this.#setTimer(context.table?.settings.headTimeoutMs ?? 0);
   }
 
   get isIdle(): boolean {
     return this.#state === State.Open && this.#exchange === undefined && this.#parser.isBetweenMessages;
-  }
-
-  /** When its last exchange ended, or the connection began. */
-  get idleSinceMs(): number {
-    return this.#idleSinceMs;
   }
 
   /** For a drain that has run out of patience with connections that have no request under way. */
@@ -242,7 +241,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#hasHeadTimer = false;
     const exchange = this.#beginResponse();
     this.#keepAlive = head.keepAlive;
-    this.#isLastRequest = !head.keepAlive;
+    this.#isLastRequest = head.closes;
     this.#minorVersion = head.minorVersion;
     this.#method = head.method;
     this.#takesTrailers = head.acceptsTrailers;
@@ -256,6 +255,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#exchange = exchange;
     this.#hasFinalHead = false;
     this.#hasResponseLeft = false;
+    this.#answerBytes = 0;
     return exchange;
   }
 
@@ -302,6 +302,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   }
 
   sendBody(bytes: Buffer, start: number, end: number): void {
+    this.#answerBytes += end - start;
     if (this.#framing === 'Chunked') addChunk(this.#batch, bytes, start, end);
     else if (this.#framing !== 'None') this.#batch.add(bytes, start, end);
   }
@@ -350,6 +351,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   #addWritten(): void {
     const { headWriter } = this.#context;
     this.#batch.addCopy(headWriter.bytes, 0, headWriter.size);
+    this.#answerBytes += headWriter.size;
   }
 
   /** HTTP/1.1 keeps alive unless it says close; HTTP/1.0 the other way round (9112 9.3). */
@@ -392,7 +394,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   onExchangeEnd(): void {
     if (this.#exchange !== undefined) this.#context.giveExchange(this.#exchange);
     this.#exchange = undefined;
-    this.#idleSinceMs = this.#context.now();
+    this.idleSinceMs = this.#context.now();
     this.#tunnel = undefined;
     if (this.#state !== State.Open) return;
     if (!this.#keepAlive || (this.#isPeerEnded && this.#pending === undefined)) {
@@ -410,8 +412,10 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
 
   #linger(): void {
     this.#batch.flush(this.#socket);
-    if (this.#isLastRequest && this.isRequestComplete && this.#isAllSent) {
-      // The client has said that it sends nothing more (9112 9.6): no unread byte could reset the answer away.
+    const isAnswered = this.#isLastRequest && this.isRequestComplete && this.#pending === undefined;
+    if (isAnswered && this.#answerBytes <= oneFlightBytes && this.#socket.pendingBytes === 0) {
+      // The client has said that it sends nothing more (9112 9.6), and what it was sent leaves in one flight: no late byte
+      // could reset the answer away.
       this.#socket.destroy();
       return;
     }
@@ -421,10 +425,6 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     if (this.#isPaused) this.#socket.resume();
     this.#isPaused = false;
     this.#lingering = new LingeringClose(this.#context, this.#socket, () => this.destroy());
-  }
-
-  get #isAllSent(): boolean {
-    return this.#pending === undefined && this.#socket.pendingBytes === 0;
   }
 
   #setTimer(delayMs: number): void {

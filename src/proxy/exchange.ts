@@ -121,6 +121,13 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#attempt(undefined);
   }
 
+  /** Holds nothing of the request that it has served. */
+  rest(): void {
+    this.request.clear();
+    this.endpoint = undefined;
+    this.#tried.length = 0;
+  }
+
   /** A request that never became one: its bytes were refused before there was a head to route. */
   refuse(code: FaultCode): void {
     if (this.#state === State.Idle) this.#reset();
@@ -308,8 +315,14 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
 
   onTunnelOver(fault: FaultCode | undefined): void {
     this.fault = fault;
-    this.#dropConnection();
-    if (fault !== undefined) this.downstream.abort();
+    if (fault === undefined) {
+      const connection = this.#connection;
+      this.#releaseEndpoint();
+      connection?.leaveTunnel();
+    } else {
+      this.#dropConnection();
+      this.downstream.abort();
+    }
     this.#finish();
   }
 

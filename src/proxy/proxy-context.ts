@@ -10,7 +10,7 @@ import type { Downstream } from './downstream.ts';
 import { Exchange } from './exchange.ts';
 import type { ServingTable } from './serving-table.ts';
 
-const mostFreeExchanges = 1024;
+const mostFreeExchanges = 256;
 
 /** Where logs and counters hang. The fields of an exchange are valid until onExchangeEnd returns. */
 export interface ProxyObserver {
@@ -64,6 +64,7 @@ export class ProxyContext implements UpstreamContext {
 
   /** It has ended; nobody holds it any more. */
   giveExchange(exchange: Exchange): void {
+    exchange.rest();
     if (this.#exchanges.length < mostFreeExchanges) this.#exchanges.push(exchange);
   }
 

@@ -1,15 +1,19 @@
 // The listeners of one worker and the connections they accepted.
+import { clock } from '#transport/clock.ts';
 import type { Listener, ListenOptions, Socket } from '#transport/transport.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { ConnectionOwner } from './client-connection.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import type { ServingTable } from './serving-table.ts';
 
+const searchPauseMs = 100;
+
 export class ProxyServer implements ConnectionOwner {
   readonly #context: ProxyContext;
   readonly #connections = new Set<ClientConnection>();
   readonly #listeners: Listener[] = [];
   readonly #maxConnections: number;
+  #searchAgainMs = 0;
   #onEmpty: (() => void) | undefined = undefined;
 
   /** `maxConnections`: at that many, those that have been idle longest make way for new ones. */
@@ -39,7 +43,8 @@ export class ProxyServer implements ConnectionOwner {
    * at it: so what does not fit is accepted and ended.
    */
   #accept(socket: Socket): ClientConnection | undefined {
-    if (this.#connections.size >= this.#maxConnections) this.#endIdle();
+    const nowMs = this.#context.now();
+    if (this.#connections.size >= this.#maxConnections && nowMs >= this.#searchAgainMs) this.#endIdle(nowMs);
     if (this.#connections.size >= this.#maxConnections) {
       this.#context.observer.onConnectionRefused();
       socket.reset();
@@ -52,8 +57,10 @@ export class ProxyServer implements ConnectionOwner {
   }
 
   /** Several at once: a flood must not cost a search for each of its connections. */
-  #endIdle(): void {
+  #endIdle(nowMs: number): void {
     const idle = [...this.#connections].filter((connection) => connection.isIdle);
+    // Where nobody is idle a flood must not cost a search for each of its connections either.
+    if (idle.length === 0) this.#searchAgainMs = nowMs + searchPauseMs;
     idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs);
     for (const connection of idle.slice(0, Math.ceil(this.#maxConnections / 64))) {
       // It counts no longer, although its end is told later.
@@ -77,9 +84,11 @@ export class ProxyServer implements ConnectionOwner {
     for (const listener of this.#listeners.splice(0)) listener.close();
     if (this.#connections.size === 0) return;
     const impatient = setTimeout(() => {
+      clock.forget();
       for (const connection of this.#connections) connection.closeWaiting();
     }, patienceMs);
     const merciless = setTimeout(() => {
+      clock.forget();
       for (const connection of this.#connections) connection.destroy();
     }, graceMs);
     await new Promise<void>((resolve) => {

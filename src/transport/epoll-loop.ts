@@ -53,13 +53,21 @@ export class EpollLoop {
 
   #start(): void {
     if (this.#isRunning) return;
-    this.#isRunning = true;
     if (this.#runtimeLoop === undefined) {
       this.#runtimeLoop = findRuntimeLoop();
       if (this.#runtimeLoop !== undefined) this.#epoll.add(this.#runtimeLoop, Poll.In);
     }
+    this.#isRunning = true;
     // Never within the call that gave the loop its first work.
-    setImmediate(() => void this.#run());
+    setImmediate(() => {
+      this.#run().catch((error: unknown) => {
+        this.#isRunning = false;
+        // An error of an event: nothing can be trusted after it, and whoever owns the thread replaces it.
+        setImmediate(() => {
+          throw error;
+        });
+      });
+    });
   }
 
   /** For as long as there is anything to wait for: an idle process may end. */

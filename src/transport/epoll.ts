@@ -238,7 +238,10 @@ class EpollListener implements Listener, PollOwner {
     // One in a turn: to ask until there is no more costs a call for nothing, and those that are served wait meanwhile.
     const fd = accept(this.#fd);
     if (fd === 'Spent') this.#pause();
-    if (typeof fd !== 'number') return;
+    else if (typeof fd === 'number') this.#open(fd);
+  }
+
+  #open(fd: number): void {
     const { address, port } = foundPeer();
     const socket = new EpollSocket(fd, address, port, State.Open, undefined);
     socket.events = this.#onConnection(socket);
@@ -256,6 +259,8 @@ class EpollListener implements Listener, PollOwner {
     if (this.#isClosed) return;
     this.#isClosed = true;
     loop.remove(this.#fd);
+    // Whoever waits in the queue has been let in by the kernel: a close now would reset them.
+    for (let fd = accept(this.#fd); typeof fd === 'number'; fd = accept(this.#fd)) this.#open(fd);
     close(this.#fd);
   }
 }

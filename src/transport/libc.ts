@@ -71,6 +71,7 @@ const SO_REUSEADDR = 2;
 const SO_ERROR = 4;
 const SO_LINGER = 13;
 const SO_REUSEPORT = 15;
+const SO_ACCEPTCONN = 30;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000;
@@ -79,7 +80,8 @@ const EPOLL_CLOEXEC = 0x80000;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;
-const EAGAIN = 11;
+/** ENOMEM, ENFILE, EMFILE, ENOBUFS: there is no room for another descriptor. */
+const spent: readonly number[] = [12, 23, 24, 105];
 
 export const Poll = { In: 1, Out: 4, Error: 8, HangUp: 16 } as const;
 
@@ -110,6 +112,20 @@ function lasting(bytes: number): ArrayBuffer {
   return new ArrayBuffer(Math.max(bytes, 4096));
 }
 
+/**
+ * The kernel knows processes, not threads: what a thread leaves open when it dies would stay so, its listener with its
+ * share of all new connections.
+ */
+const open = new Set<number>();
+process.on('exit', () => {
+  for (const fd of open) libc.close(fd);
+});
+
+function opened(fd: number): number {
+  if (fd >= 0) open.add(fd);
+  return fd;
+}
+
 const one = Int32Array.of(1);
 const lingerZero = Int32Array.of(1, 0);
 /** Of the largest address. */
@@ -126,13 +142,13 @@ const optionPointer = ffi.ptr(option);
 const known = new Map<string, Uint8Array>();
 const mostKnown = 65_536;
 
-/** A sockaddr_in or sockaddr_in6. Throws for what is no IP address. */
-function socketAddress(address: string, port: number): Uint8Array {
+/** A sockaddr_in or sockaddr_in6; undefined for what is no IP address. */
+function socketAddress(address: string, port: number): Uint8Array | undefined {
   const key = `${address} ${port}`;
   const found = known.get(key);
   if (found !== undefined) return found;
   const bytes = addressBytes(address);
-  if (bytes === undefined) throw new Error(`"${address}" is no IP address`);
+  if (bytes === undefined) return undefined;
   const isIpv4 = bytes.length === 4;
   const made = new Uint8Array(isIpv4 ? 16 : 28);
   // The family is in the byte order of the machine, and all that Bun runs on are little-endian.
@@ -167,6 +183,7 @@ export function socketPort(fd: number): number {
 /** A listening socket. Throws an error with the system's code. */
 export function openListener(host: string, port: number, reusePort: boolean, backlog: number): number {
   const address = socketAddress(host, port);
+  if (address === undefined) throw new Error(`listen: "${host}" is no IP address`);
   const fd = libc.socket(address[0]!, SOCK_STREAM_NONBLOCK_CLOEXEC, 0);
   let hasFailed = fd < 0;
   if (!hasFailed) {
@@ -176,7 +193,7 @@ export function openListener(host: string, port: number, reusePort: boolean, bac
     libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, one, 4);
     hasFailed = libc.bind(fd, address, address.length) !== 0 || libc.listen(fd, backlog) !== 0;
   }
-  if (!hasFailed) return fd;
+  if (!hasFailed) return opened(fd);
   const code = errorName(lastError());
   if (fd >= 0) libc.close(fd);
   throw Object.assign(new Error(`listen ${code}: ${host}:${port}`), { code });
@@ -186,14 +203,15 @@ export function openListener(host: string, port: number, reusePort: boolean, bac
 export function accept(fd: number): number | 'None' | 'Spent' {
   foundLength[0] = addressRoom;
   const accepted = libc.accept4(fd, foundAddressPointer, foundLengthPointer, NONBLOCK_CLOEXEC);
-  if (accepted >= 0) return accepted;
-  return lastError() === EAGAIN ? 'None' : 'Spent';
+  if (accepted >= 0) return opened(accepted);
+  return spent.includes(lastError()) ? 'Spent' : 'None';
 }
 
-/** A socket that is connecting; -1 when there is none to be had. Whether it fails is told by its events. */
+/** A socket that is connecting; -1 when there is none to be had, or no such address. Whether it fails is told by its events. */
 export function openConnection(host: string, port: number): number {
   const address = socketAddress(host, port);
-  const fd = libc.socket(address[0]!, SOCK_STREAM_NONBLOCK_CLOEXEC, 0);
+  if (address === undefined) return -1;
+  const fd = opened(libc.socket(address[0]!, SOCK_STREAM_NONBLOCK_CLOEXEC, 0));
   if (fd < 0) return -1;
   libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, one, 4);
   libc.connect(fd, address, address.length);
@@ -205,6 +223,13 @@ export function socketError(fd: number): number {
   foundLength[0] = 4;
   if (libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, optionPointer, foundLengthPointer) !== 0) return 0;
   return option[0]!;
+}
+
+export function isListening(fd: number): boolean {
+  foundLength[0] = 4;
+  option[0] = 0;
+  libc.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, optionPointer, foundLengthPointer);
+  return option[0] === 1;
 }
 
 /** Bytes taken, 0 for none just now: whatever the reason, the socket's events tell it. */
@@ -220,6 +245,7 @@ export function shutdownWrite(fd: number): void {
 }
 
 export function close(fd: number): void {
+  open.delete(fd);
   libc.close(fd);
 }
 
@@ -253,7 +279,7 @@ const events = new Int32Array(lasting(eventWords * 4 * mostEvents));
 const eventsPointer = ffi.ptr(events);
 
 export class Epoll {
-  readonly #fd: number = libc.epoll_create1(EPOLL_CLOEXEC);
+  readonly #fd: number = opened(libc.epoll_create1(EPOLL_CLOEXEC));
 
   add(fd: number, interest: number): void {
     this.#control(EPOLL_CTL_ADD, fd, interest);

@@ -1,7 +1,7 @@
 // The event loop that Bun itself runs in this thread, seen from outside: a descriptor that is ready when it has something
 // to do, such as a message of another thread.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { socketPort } from './libc.ts';
+import { isListening, socketPort } from './libc.ts';
 
 declare const Bun: {
   listen(options: { readonly hostname: string; readonly port: number; readonly socket: { data(): void } }): {
@@ -15,10 +15,12 @@ declare const Bun: {
  * show it.
  */
 export function findRuntimeLoop(): number | undefined {
-  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => {} } });
+  let probe: ReturnType<typeof Bun.listen> | undefined = undefined;
   try {
+    probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => {} } });
+    const { port } = probe;
     const descriptors = readdirSync('/proc/self/fd').map(Number);
-    const listening = descriptors.find((fd) => socketPort(fd) === probe.port);
+    const listening = descriptors.find((fd) => socketPort(fd) === port && isListening(fd));
     const watched = new RegExp(`^tfd:\\s+${listening}\\s`, 'm');
     return descriptors.find(
       (fd) => isEpoll(fd) && watched.test(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')),
@@ -26,7 +28,7 @@ export function findRuntimeLoop(): number | undefined {
   } catch {
     return undefined;
   } finally {
-    probe.stop(true);
+    probe?.stop(true);
   }
 }
 

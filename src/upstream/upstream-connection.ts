@@ -159,6 +159,12 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
     this.#socket.end();
   }
 
+  /** Both sides of the tunnel have ended: it closes by itself when the last bytes have left. */
+  leaveTunnel(): void {
+    this.#tunnel = undefined;
+    this.#state = State.Closed;
+  }
+
   /** Ends it without a word to its user. */
   destroy(): void {
     this.#user = undefined;

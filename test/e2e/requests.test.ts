@@ -330,3 +330,23 @@ test('pipelined requests and a half-close at once: every whole request is answer
   await client.untilEnded();
   assert.equal(client.unread, '');
 });
+
+test('a late byte of a client that closes takes nothing of a large answer away', async (context) => {
+  const body = 'x'.repeat(1_000_000);
+  const backend = await rawBackend(context, (socket, received) => {
+    if (received.endsWith('abc'))
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  });
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+  );
+  const client = await HttpClient.open(flint.httpPort);
+  client.socket.pause();
+  client.send('POST / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  client.send('\r\n');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  client.socket.resume();
+  assert.equal((await client.answer()).body.length, body.length);
+});

@@ -1,6 +1,6 @@
 // The transport contract, on Bun: over its own sockets, and over those of the system.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { contract } from './contract.ts';
@@ -24,3 +24,19 @@ for (const sockets of ['bun', 'epoll'])
       assert.deepEqual(seen, Object.keys(contract));
     },
   );
+
+for (const sockets of ['bun', 'epoll'])
+  test(`a thread that dies leaves neither its listener nor its connections, over ${sockets}`, () => {
+    const { stdout, stderr } = spawnSync('hack/runtime', ['bun', 'test/transport/dying-thread.ts'], {
+      cwd: new URL('../../', import.meta.url),
+      env: { ...process.env, FLINT_SOCKETS: sockets },
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    const { last, answers } = JSON.parse(stdout || '{}') as {
+      readonly last: string;
+      readonly answers: string[];
+    };
+    assert.notEqual(last, 'nothing', stderr);
+    assert.deepEqual(answers, ['hello']);
+  });
