@@ -10,7 +10,7 @@ import { cell, median, table } from './table.ts';
 
 /** These pay for code that is compiled and for heaps that grow once; the following ones are what is measured. */
 const first = 1000;
-const further = 10_000;
+const further = 8000;
 const opening = 100;
 /** Loopback has many addresses, and each has ports of its own: the range of one is small, and old connections hold some. */
 const sources = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'];

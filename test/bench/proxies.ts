@@ -92,7 +92,7 @@ const hostsPerFile = 100;
 function flintOn(lab: Lab, runtime: Runtime): StartOn {
   return (port, scene) => {
     const folder = join(lab.folder, `manifests-${port}`);
-    mkdirSync(folder);
+    mkdirSync(folder, { recursive: true });
     const objects = flintObjects(scene, lab.backends);
     for (let first = 0; first < objects.length; first += hostsPerFile)
       writeFileSync(join(folder, `${first}.yaml`), manifestText(objects.slice(first, first + hostsPerFile)));
