@@ -13,6 +13,8 @@ import type { ListenOptions } from '#transport/transport.ts';
 /** What holds for every connection of a data plane. */
 export interface ProxySettings {
   readonly limits: ParserLimits;
+  /** A request body that comes slower, on average, ends with 408; 0: none is too slow. */
+  readonly bodyBytesPerSecond: number;
   /** Client connections of one worker; 0: as many as the descriptors of the process allow. */
   readonly connections: number;
   /** CIDR blocks of proxies in front of this one. */
@@ -23,6 +25,7 @@ export interface ProxySettings {
 
 export const defaultProxySettings: ProxySettings = {
   limits: defaultParserLimits,
+  bodyBytesPerSecond: 0,
   connections: 0,
   trustedProxies: [],
   proxyProtocolPeers: [],

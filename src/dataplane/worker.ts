@@ -16,17 +16,16 @@ function serveMain(port: NonNullable<typeof parentPort>): void {
   const tell = (message: FromWorker): void => port.postMessage(message);
   const accessLog = hasAccessLog ? new AccessLog((lines) => tell({ kind: 'AccessLog', lines })) : undefined;
   const recorder = new Recorder(new MetricWriter(metrics), accessLog);
-  const server = new ProxyServer(
-    new ProxyContext(
-      transport,
-      new TimerWheel(),
-      proxy.limits,
-      recorder,
-      new IpRanges(proxy.trustedProxies),
-      new IpRanges(proxy.proxyProtocolPeers),
-    ),
-    proxy.connections === 0 ? Infinity : proxy.connections,
+  const context = new ProxyContext(
+    transport,
+    new TimerWheel(),
+    proxy.limits,
+    recorder,
+    new IpRanges(proxy.trustedProxies),
+    new IpRanges(proxy.proxyProtocolPeers),
   );
+  context.bodyBytesPerSecond = proxy.bodyBytesPerSecond;
+  const server = new ProxyServer(context, proxy.connections === 0 ? Infinity : proxy.connections);
   const staged = new StagedTable();
 
   port.on('message', (message: ToWorker) => {

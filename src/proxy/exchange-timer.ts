@@ -13,6 +13,8 @@ const slowReaderMs = 30_000;
 export interface ExchangeTimerOwner {
   /** The client takes nothing just now of what is written to it. */
   readonly isClientSlow: boolean;
+  /** The client sends, but too little. */
+  readonly isTrickling: boolean;
   onDeadline(): void;
   onSilence(): void;
 }
@@ -23,6 +25,7 @@ export class ExchangeTimer implements TimerOwner {
   readonly #timer = new Timer(this);
   #isWatching = false;
   #idleMs = 0;
+  #checkMs = Infinity;
   #activityMs = 0;
   /** Of the request; 0 until it has been sent once, Infinity for none. */
   #deadlineMs = 0;
@@ -61,13 +64,23 @@ export class ExchangeTimer implements TimerOwner {
     this.#setUntil(this.#deadlineMs === 0 ? Infinity : this.#deadlineMs, this.#context.now());
   }
 
-  /** A body is under way: what counts is that it moves. `idleMs` 0 means for ever. */
-  watch(idleMs: number): void {
+  /**
+   * A body is under way: what counts is that it moves. `idleMs` 0 means for ever; `checkMs`: how often the owner is asked
+   * whether it trickles.
+   */
+  watch(idleMs: number, checkMs = Infinity): void {
     this.#isWatching = true;
     this.#idleMs = idleMs;
+    this.#checkMs = checkMs;
     this.touch();
-    if (idleMs === 0) this.stop();
-    else this.#context.timers.set(this.#timer, idleMs);
+    this.#sleep(idleMs === 0 ? Infinity : idleMs);
+  }
+
+  /** Until silence would be too long, or the next check. */
+  #sleep(leftMs: number): void {
+    const delayMs = Math.min(leftMs, this.#checkMs);
+    if (delayMs === Infinity) this.stop();
+    else this.#context.timers.set(this.#timer, delayMs);
   }
 
   #setUntil(dueMs: number, nowMs: number): void {
@@ -82,8 +95,8 @@ export class ExchangeTimer implements TimerOwner {
     }
     // The system's buffers hide what a slow client reads: seconds may pass before any of it shows here.
     const allowedMs = this.#owner.isClientSlow ? Math.max(this.#idleMs, slowReaderMs) : this.#idleMs;
-    const silentMs = this.#context.now() - this.#activityMs;
-    if (silentMs < allowedMs) this.#context.timers.set(this.#timer, allowedMs - silentMs);
-    else this.#owner.onSilence();
+    const leftMs = this.#idleMs === 0 ? Infinity : allowedMs - (this.#context.now() - this.#activityMs);
+    if (leftMs <= 0 || this.#owner.isTrickling) this.#owner.onSilence();
+    else this.#sleep(leftMs);
   }
 }

@@ -19,6 +19,7 @@ import type { Endpoint } from '#upstream/endpoint.ts';
 import { UpstreamConnection } from '#upstream/upstream-connection.ts';
 import type { UpstreamUser } from '#upstream/upstream-connection.ts';
 import { addChunk } from './add-chunk.ts';
+import { BodyPace, paceCheckMs } from './body-pace.ts';
 import type { Downstream } from './downstream.ts';
 import { ExchangeTimer } from './exchange-timer.ts';
 import type { ExchangeTimerOwner } from './exchange-timer.ts';
@@ -61,6 +62,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   #connection: UpstreamConnection | undefined = undefined;
   #headBytes: Buffer = noBytes;
   #headSize = 0;
+  readonly #pace = new BodyPace();
   #isChunked = false;
   /** Fields that the client declares to be of its connection. */
   #connectionNames: readonly string[] = [];
@@ -92,15 +94,9 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.clientAddress = forwarding.clientAddress;
     if (forwarding.requestId !== '') this.requestId = forwarding.requestId;
     const fault = this.request.place(head, this.#table, forwarding.clientAddress);
-    if (fault !== undefined) {
-      this.#fail(fault);
-      return;
-    }
+    if (fault !== undefined) return this.#fail(fault);
     const { route } = this.request;
-    if (route === undefined) {
-      this.#answer(serverOptions);
-      return;
-    }
+    if (route === undefined) return this.#answer(serverOptions);
     if (route.filters !== undefined) {
       const { answer, maxBodyBytes, responseHeaders } = route.filters;
       this.#maxBodyBytes = maxBodyBytes;
@@ -210,7 +206,9 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
       return;
     }
     this.#state = State.Sending;
-    this.#timer.watch(this.request.route!.timeouts.idleMs);
+    this.#pace.begin(this.#context.now(), this.requestBytes);
+    const { idleMs } = this.request.route!.timeouts;
+    this.#timer.watch(idleMs, this.#context.bodyBytesPerSecond > 0 ? paceCheckMs : Infinity);
     this.downstream.resumeRequest();
   }
 
@@ -227,10 +225,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     if (connection === undefined) return;
     this.#isBodyTouched = true;
     this.requestBytes += end - start;
-    if (this.requestBytes > this.#maxBodyBytes) {
-      this.#fail('body-too-large');
-      return;
-    }
+    if (this.requestBytes > this.#maxBodyBytes) return this.#fail('body-too-large');
     this.#timer.touch();
     if (this.#isChunked) addChunk(connection, bytes, start, end);
     else connection.add(bytes, start, end);
@@ -264,6 +259,8 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
 
   onUpstreamDrain(): void {
     this.#isUpstreamBlocked = false;
+    // The time that the backend took is not the client's.
+    this.#pace.begin(this.#context.now(), this.requestBytes);
     this.#timer.touch();
     this.downstream.resumeRequest();
   }
@@ -391,6 +388,12 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
 
   onDeadline(): void {
     this.#fail('backend-timeout');
+  }
+
+  get isTrickling(): boolean {
+    if (this.#state !== State.Sending || this.#isUpstreamBlocked) return false;
+    const { bodyBytesPerSecond } = this.#context;
+    return this.#pace.isBelow(bodyBytesPerSecond, this.#context.now(), this.requestBytes);
   }
 
   get isClientSlow(): boolean {

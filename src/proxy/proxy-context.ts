@@ -31,6 +31,8 @@ export class ProxyContext implements UpstreamContext {
   readonly trustedProxies: IpRanges;
   /** Peers whose connections begin with a PROXY protocol header. */
   readonly proxyProtocolPeers: IpRanges;
+  /** A request body that comes slower, on average, is given up; 0: none is too slow. */
+  bodyBytesPerSecond = 0;
   readonly headWriter = new HeadWriter();
   readonly #exchanges: Exchange[] = [];
   /** Undefined until the first complete table; replaced by assignment, never changed. */

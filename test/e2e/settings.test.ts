@@ -38,3 +38,26 @@ test('limits and timeouts are what the settings say', async (context) => {
   await idle.untilEnded();
   assert.equal(idle.unread, '');
 });
+
+test('a body that trickles is given up where the settings have a floor', async (context) => {
+  const backend = await echoBackend(context, 'shop');
+  const flint = await startFlint(
+    context,
+    yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
+    ['--set', 'limits.bodyBytesPerSecond=1000'],
+  );
+  /** The status of an upload of so many pieces, one each 100 ms. */
+  const upload = async (bytes: number, pieces: number): Promise<number> => {
+    const client = await HttpClient.open(flint.httpPort);
+    client.send(`POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: ${bytes * pieces}\r\n\r\n`);
+    const answered = client.answer();
+    for (let piece = 0; piece < pieces; piece++) {
+      client.send('x'.repeat(bytes));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const { status } = await answered;
+    client.close();
+    return status;
+  };
+  assert.deepEqual(await Promise.all([upload(50, 70), upload(400, 70)]), [408, 200]);
+});
