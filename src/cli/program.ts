@@ -90,8 +90,8 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
     .option('--lease-duration <ms>', 'how long followers wait for a silent leader', parseCount, 15_000)
     .option('--chunk-retention <ms>', 'how long chunks stay that no head names', parseCount, 600_000)
     .addOption(loadBalancing())
-    .option('--settings <file>', 'settings in YAML, as docs/reference/settings.md lists them')
-    .option('--set <key=value>', 'one setting, on top of the file; may be repeated', collect, [])
+    .addOption(settingsFile())
+    .addOption(oneSetting())
     .addOption(logLevel())
     .action(async (options) => {
       const stop = waitForStop(terminal);
@@ -139,8 +139,8 @@ function servingOptions(command: Command, adminHost: string): Command {
       collectCidr,
       [],
     )
-    .option('--settings <file>', 'settings in YAML, as docs/reference/settings.md lists them')
-    .option('--set <key=value>', 'one setting, on top of the file; may be repeated', collect, [])
+    .addOption(settingsFile())
+    .addOption(oneSetting())
     .addOption(
       new Option('--access-log <format>', 'on standard output').choices(['json', 'off']).default('json'),
     )
@@ -154,6 +154,16 @@ function loadBalancing(): Option {
     '--load-balancing <policy>',
     'how endpoints are chosen, whatever the settings say',
   ).choices(['LeastRequests', 'RoundRobin']);
+}
+
+function settingsFile(): Option {
+  return new Option('--settings <file>', 'settings in YAML, as docs/reference/settings.md lists them');
+}
+
+function oneSetting(): Option {
+  return new Option('--set <key=value>', 'one setting, on top of the file; may be repeated')
+    .argParser(collect)
+    .default([]);
 }
 
 function logLevel(): Option {

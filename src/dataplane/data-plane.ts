@@ -12,7 +12,6 @@ import type { DataPlaneSnapshot } from '#telemetry/data-plane-metrics.ts';
 import type { Logger } from '#telemetry/log.ts';
 import { transport } from '#transport/current.ts';
 import type { ListenOptions } from '#transport/transport.ts';
-import { connectionsPerWorker, descriptorLimit } from './descriptor-limit.ts';
 import { durationBuckets, faultCodes } from './metric-slots.ts';
 import { stateOf } from './table-state.ts';
 import type { TableState } from './table-state.ts';
@@ -34,11 +33,6 @@ export type Applied =
   | { readonly kind: 'Applied' }
   | { readonly kind: 'Unchanged' }
   | { readonly kind: 'Refused'; readonly refusal: Refusal; readonly message: string };
-
-function connectionsOf({ connections }: ProxySettings, workers: number): number {
-  if (connections > 0) return connections;
-  return connectionsPerWorker(descriptorLimit() ?? Infinity, workers);
-}
 
 /** After a drain began: connections that send nothing for this long are ended. */
 const drainPatienceMs = 1000;
@@ -72,7 +66,7 @@ export class DataPlane {
     this.#pool = new WorkerPool({
       workers,
       listen,
-      proxy: { ...options.proxy, connections: connectionsOf(options.proxy, workers) },
+      proxy: options.proxy,
       logger: options.logger,
       writeAccessLog: options.writeAccessLog,
       onServed: (sequence) => this.#onServed(sequence),

@@ -4,14 +4,14 @@ import { readFileSync } from 'node:fs';
 /** For the program itself, its threads, listeners, logs and watches. */
 const reserved = 100;
 
-/** Undefined where the system does not say. */
-export function descriptorLimit(): number | undefined {
+/** Infinity where the system does not say. */
+export function descriptorLimit(): number {
   try {
     const limits = readFileSync('/proc/self/limits', 'latin1');
     const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
-    return soft === undefined ? undefined : Number(soft);
+    return soft === undefined ? Infinity : Number(soft);
   } catch {
-    return undefined;
+    return Infinity;
   }
 }
 

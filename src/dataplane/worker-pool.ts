@@ -1,6 +1,7 @@
 // N worker threads that all serve the newest table: every one is brought to it by its own delta, a dead one is replaced.
 import type { Logger } from '#telemetry/log.ts';
 import type { ListenOptions } from '#transport/transport.ts';
+import { connectionsPerWorker, descriptorLimit } from './descriptor-limit.ts';
 import { MetricReader, newMetricMemory } from './metric-slots.ts';
 import { RouteSlots } from './route-slots.ts';
 import type { SlotChange } from './route-slots.ts';
@@ -31,6 +32,8 @@ export class WorkerPool {
   readonly slots = new RouteSlots();
   restarts = 0;
   readonly #options: WorkerPoolOptions;
+  /** With a number of connections in any case. */
+  readonly #proxy: ProxySettings;
   readonly #handles = new Set<WorkerHandle>();
   #wanted: TableState | undefined = undefined;
   #port = 0;
@@ -39,6 +42,11 @@ export class WorkerPool {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
+    const { proxy, workers } = options;
+    this.#proxy = {
+      ...proxy,
+      connections: proxy.connections || connectionsPerWorker(descriptorLimit(), workers),
+    };
     this.#port = options.listen.port;
   }
 
@@ -87,7 +95,7 @@ export class WorkerPool {
       {
         metrics,
         hasAccessLog: this.#options.writeAccessLog !== undefined,
-        proxy: this.#options.proxy,
+        proxy: this.#proxy,
       },
       {
         onAccessLog: (lines) => this.#options.writeAccessLog?.(lines),

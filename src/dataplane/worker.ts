@@ -25,7 +25,7 @@ function serveMain(port: NonNullable<typeof parentPort>): void {
     new IpRanges(proxy.proxyProtocolPeers),
   );
   context.bodyBytesPerSecond = proxy.bodyBytesPerSecond;
-  const server = new ProxyServer(context, proxy.connections === 0 ? Infinity : proxy.connections);
+  const server = new ProxyServer(context, proxy.connections);
   const staged = new StagedTable();
 
   port.on('message', (message: ToWorker) => {

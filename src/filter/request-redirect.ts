@@ -1,4 +1,5 @@
 // RequestRedirect: the Location that a request is sent on to.
+import { splitAuthority } from '#http/authority.ts';
 import type { FilterOf } from '#model/filters.ts';
 import { rewritePath } from './path-rewrite.ts';
 
@@ -30,12 +31,6 @@ export function locationOf(redirect: FilterOf<'RequestRedirect'>, request: Redir
 /** Empty: that of the scheme. */
 function portOf({ port, scheme }: FilterOf<'RequestRedirect'>, asked: string): string {
   if (port !== 0) return String(port);
-  return scheme === 'AsRequested' ? asked : '';
-}
-
-function splitAuthority(authority: string): { readonly host: string; readonly port: string } {
-  const colon = authority.endsWith(']') ? -1 : authority.lastIndexOf(':');
-  if (colon < 0) return { host: authority, port: '' };
-  const port = authority.slice(colon + 1);
-  return { host: authority.slice(0, colon), port: port === '' ? '' : String(Number(port)) };
+  // As a number: a client may write 080.
+  return scheme === 'AsRequested' && asked !== '' ? String(Number(asked)) : '';
 }

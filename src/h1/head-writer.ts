@@ -13,9 +13,13 @@ const loopBytes = 36;
 export class HeadWriter {
   #bytes: Buffer = Buffer.allocUnsafe(initialBytes);
   #size = 0;
+  /** Gathered fields that have not been copied yet. */
+  #runStart = 0;
+  #runLength = 0;
 
   begin(): void {
     this.#size = 0;
+    this.#runLength = 0;
   }
 
   /** Text that we made ourselves or parsed strictly: Latin-1, without CR and LF unless it ends a line. */
@@ -44,9 +48,23 @@ export class HeadWriter {
     this.text('\r\n');
   }
 
-  /** What copyField writes for the fields `first` to `last`, which are canonical and follow each other. */
-  copyRun(fields: FieldSection, first: number, last: number): void {
-    this.#copy(fields.bytes, fields.nameStart(first), fields.valueEnd(last) + 2);
+  /**
+   * As copyField, but fields that follow each other and stand in the bytes as we would write them are copied together:
+   * half the cost of a browser's head. endFields comes after the last one.
+   */
+  gatherField(fields: FieldSection, index: number): void {
+    const isCanonical = fields.isCanonical(index);
+    if (this.#runLength > 0 && (!isCanonical || index !== this.#runStart + this.#runLength))
+      this.endFields(fields);
+    if (!isCanonical) this.copyField(fields, index);
+    else if (this.#runLength++ === 0) this.#runStart = index;
+  }
+
+  endFields(fields: FieldSection): void {
+    if (this.#runLength === 0) return;
+    const last = this.#runStart + this.#runLength - 1;
+    this.#runLength = 0;
+    this.#copy(fields.bytes, fields.nameStart(this.#runStart), fields.valueEnd(last) + 2);
   }
 
   copyField(fields: FieldSection, index: number): void {

@@ -1,5 +1,4 @@
 // What a request's fields say about itself: framing, host, persistence. Any doubt is a fault (RFC 9112 3.2, 6, 9.3).
-import { hostnameOf } from '#http/authority.ts';
 import type { FaultCode } from '#http/fault.ts';
 import { Field } from '#http/field.ts';
 import { BodyFraming } from '#http/message-head.ts';
@@ -93,9 +92,10 @@ function readHost(head: RequestHead, hosts: number): FaultCode | undefined {
   const absolute = /^https?:\/\/([^/?#]*)([^#]*)$/i.exec(target);
   if (absolute === null) return 'request-line-invalid';
   const [, authority = '', rest = ''] = absolute;
-  if (hostnameOf(authority) === undefined) return 'host-invalid';
-  if (hosts === 1 && authority.toLowerCase() !== head.authority.toLowerCase()) return 'host-invalid';
+  const askedHost = head.authority;
   head.setAuthority(authority);
+  if (!head.isHostValid) return 'host-invalid';
+  if (hosts === 1 && authority.toLowerCase() !== askedHost.toLowerCase()) return 'host-invalid';
   // Without a path, OPTIONS asks about the server itself (9112 3.2.4).
   if (rest === '' && head.method === 'OPTIONS') head.target = '*';
   else head.target = rest.startsWith('/') ? rest : `/${rest}`;

@@ -117,7 +117,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#attempt(undefined);
   }
 
-  /** Holds nothing of the request that it has served. */
+  /** Holds nothing of the request that it has served: what the next one finds. */
   rest(): void {
     this.request.clear();
     this.endpoint = undefined;
@@ -131,17 +131,14 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   }
 
   #reset(): void {
-    this.request.clear();
     this.requestId = newRequestId();
     this.clientAddress = this.downstream.peerAddress;
-    this.endpoint = undefined;
     this.status = 0;
     this.fault = undefined;
     this.attempts = 0;
     this.startedMs = this.#context.now();
     this.requestBytes = 0;
     this.responseBytes = 0;
-    this.#tried.length = 0;
     this.#table = this.#context.table;
     this.#isBodyTouched = false;
     this.#isUpstreamBlocked = false;

@@ -32,19 +32,10 @@ export function writeRequestHead(
   const { fields } = head;
   const isChunked = head.framing === BodyFraming.Chunked;
   const changes = route?.filters?.requestHeaders;
-  let run = -1;
-  for (let index = 0; index < fields.count; index++) {
-    const isForwarded = goesOn(head, index, forwarding) && changes?.drops(fields, index) !== true;
-    // Fields that stand as we would write them are copied together: half the cost of a browser's head.
-    if (isForwarded && fields.isCanonical(index)) {
-      if (run < 0) run = index;
-      continue;
-    }
-    if (run >= 0) writer.copyRun(fields, run, index - 1);
-    run = -1;
-    if (isForwarded) writer.copyField(fields, index);
-  }
-  if (run >= 0) writer.copyRun(fields, run, fields.count - 1);
+  for (let index = 0; index < fields.count; index++)
+    if (goesOn(head, index, forwarding) && changes?.drops(fields, index) !== true)
+      writer.gatherField(fields, index);
+  writer.endFields(fields);
   if (changes !== undefined) writer.text(changes.lines);
   if (head.framing === BodyFraming.Length) writer.field('Content-Length', String(head.contentLength));
   else if (isChunked) writer.field('Transfer-Encoding', 'chunked');

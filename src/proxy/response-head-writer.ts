@@ -119,18 +119,10 @@ function copyFields(
   keepsTrailer: boolean,
 ): void {
   const { fields } = head;
-  let run = -1;
-  for (let index = 0; index < fields.count; index++) {
-    const isForwarded = goesOn(head, index, keepsTrailer) && changes?.drops(fields, index) !== true;
-    if (isForwarded && fields.isCanonical(index)) {
-      if (run < 0) run = index;
-      continue;
-    }
-    if (run >= 0) writer.copyRun(fields, run, index - 1);
-    run = -1;
-    if (isForwarded) writer.copyField(fields, index);
-  }
-  if (run >= 0) writer.copyRun(fields, run, fields.count - 1);
+  for (let index = 0; index < fields.count; index++)
+    if (goesOn(head, index, keepsTrailer) && changes?.drops(fields, index) !== true)
+      writer.gatherField(fields, index);
+  writer.endFields(fields);
 }
 
 /** Whether a field of the backend's is the client's business. */

@@ -23,6 +23,11 @@ export function ipv6Text(bytes: Uint8Array, at: number): string {
   return `${text(0, zeros.start)}::${text(zeros.start + zeros.length, 8)}`;
 }
 
+/** Two bytes. */
+function hex(bytes: Uint8Array, at: number): string {
+  return (bytes[at]! * 256 + bytes[at + 1]!).toString(16);
+}
+
 /** The first of the longest runs. */
 function longestZeros(groups: readonly number[]): { readonly start: number; readonly length: number } {
   let best = { start: 0, length: 0 };
@@ -46,13 +51,10 @@ export function addressBytes(text: string): Uint8Array | undefined {
 function ipv6Bytes(text: string): Uint8Array | undefined {
   if (!text.includes(':')) return undefined;
   // An IPv4 address at the end stands for the last two groups.
-  const tail = /^(.*:)([0-9.]+)$/.exec(text);
-  const ipv4 = tail?.[2]?.includes('.') === true ? addressBytes(tail[2]) : undefined;
-  if (tail?.[2]?.includes('.') === true && ipv4?.length !== 4) return undefined;
-  const plain =
-    ipv4 === undefined
-      ? text
-      : `${tail?.[1] ?? ''}${((ipv4[0]! << 8) | ipv4[1]!).toString(16)}:${((ipv4[2]! << 8) | ipv4[3]!).toString(16)}`;
+  const [, front = '', tail] = /^(.*:)([0-9.]*\.[0-9.]*)$/.exec(text) ?? [];
+  const ipv4 = tail === undefined ? undefined : addressBytes(tail);
+  if (tail !== undefined && ipv4 === undefined) return undefined;
+  const plain = ipv4 === undefined ? text : `${front}${hex(ipv4, 0)}:${hex(ipv4, 2)}`;
   const halves = plain.split('::');
   if (halves.length > 2) return undefined;
   const [head = [], rest] = halves.map((half) => (half === '' ? [] : half.split(':')));

@@ -220,16 +220,18 @@ export function openConnection(host: string, port: number): number {
 
 /** The error that waits at a socket, which is forgotten with this; 0 for none. */
 export function socketError(fd: number): number {
-  foundLength[0] = 4;
-  if (libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, optionPointer, foundLengthPointer) !== 0) return 0;
-  return option[0]!;
+  return socketOption(fd, SO_ERROR);
 }
 
 export function isListening(fd: number): boolean {
+  return socketOption(fd, SO_ACCEPTCONN) === 1;
+}
+
+/** 0 also for what is no socket. */
+function socketOption(fd: number, name: number): number {
   foundLength[0] = 4;
-  option[0] = 0;
-  libc.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, optionPointer, foundLengthPointer);
-  return option[0] === 1;
+  const hasFailed = libc.getsockopt(fd, SOL_SOCKET, name, optionPointer, foundLengthPointer) !== 0;
+  return hasFailed ? 0 : option[0]!;
 }
 
 /** Bytes taken, 0 for none just now: whatever the reason, the socket's events tell it. */

@@ -3,11 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rawBackend } from './backends.ts';
 import { startFlint } from './flint-process.ts';
+import { askInPairs, requestsInPairs } from './pairs.ts';
 import { HttpClient } from './http-client.ts';
 import { service, simpleRoute, yaml } from './manifests.ts';
-
-const clients = 20;
-const rounds = 15;
 
 for (const closeAfterMs of [0, 1, 5, 19, 40, 150])
   test(`300 GET and 300 POST to a backend that closes ${closeAfterMs} ms after a response: 0 errors, 0 duplicates`, async (context) => {
@@ -35,28 +33,13 @@ for (const closeAfterMs of [0, 1, 5, 19, 40, 150])
       yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
       ['--workers', '1'],
     );
-    const statuses = new Map<number, number>();
-    await Promise.all(
-      Array.from({ length: clients }, async (_, number) => {
-        const client = await HttpClient.open(flint.httpPort);
-        for (let round = 0; round < rounds; round++)
-          for (const method of ['GET', 'POST']) {
-            const body = method === 'POST' ? 'Content-Length: 2\r\n\r\nhi' : '\r\n';
-            client.send(`${method} /${number}-${round} HTTP/1.1\r\nHost: shop.test\r\n${body}`);
-            const { status } = await client.answer();
-            statuses.set(status, (statuses.get(status) ?? 0) + 1);
-            // Idle for a while that meets the backend's close now and then.
-            if (round % 3 === 2) await new Promise((resolve) => setTimeout(resolve, closeAfterMs));
-          }
-        client.close();
-      }),
-    );
-    assert.deepEqual([...statuses], [[200, 2 * clients * rounds]]);
+    const statuses = await askInPairs(flint, closeAfterMs);
+    assert.deepEqual([...statuses], [[200, requestsInPairs]]);
     assert.deepEqual(
       [...seen].filter(([, count]) => count !== 1),
       [],
     );
-    assert.equal(seen.size, 2 * clients * rounds);
+    assert.equal(seen.size, requestsInPairs);
   });
 
 test('POSTs to a backend that keeps its connections share them', async (context) => {

@@ -3,13 +3,9 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { startFlint } from './flint-process.ts';
-import { HttpClient } from './http-client.ts';
+import { askInPairs, requestsInPairs } from './pairs.ts';
 import { service, simpleRoute, yaml } from './manifests.ts';
-import { pause } from './process-figures.ts';
 import { listenRaw } from './raw-server.ts';
-
-const clients = 20;
-const rounds = 15;
 
 for (const [closeAfterMs, how] of [
   [0, 'close'],
@@ -45,26 +41,12 @@ for (const [closeAfterMs, how] of [
       yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [port])),
       ['--workers', '1'],
     );
-    const statuses = new Map<number, number>();
-    await Promise.all(
-      Array.from({ length: clients }, async (_, number) => {
-        const client = await HttpClient.open(flint.httpPort);
-        for (let round = 0; round < rounds; round++)
-          for (const method of ['GET', 'POST']) {
-            const body = method === 'POST' ? 'Content-Length: 2\r\n\r\nhi' : '\r\n';
-            client.send(`${method} /${number}-${round} HTTP/1.1\r\nHost: shop.test\r\n${body}`);
-            const { status } = await client.answer();
-            statuses.set(status, (statuses.get(status) ?? 0) + 1);
-            if (round % 3 === 2) await pause(closeAfterMs);
-          }
-        client.close();
-      }),
-    );
-    assert.deepEqual([...statuses], [[200, 2 * clients * rounds]]);
+    const statuses = await askInPairs(flint, closeAfterMs);
+    assert.deepEqual([...statuses], [[200, requestsInPairs]]);
     // A GET may be sent again when it cannot be known whether it was acted on; a POST never.
     assert.deepEqual(
       [...seen].filter(([, count]) => count !== 1),
       [],
     );
-    assert.equal(seen.size, 2 * clients * rounds);
+    assert.equal(seen.size, requestsInPairs);
   });

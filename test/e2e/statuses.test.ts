@@ -1,46 +1,16 @@
 // Statuses that mean something: what a client is told when there is no route, no endpoint, or a backend that fails.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { Worker } from 'node:worker_threads';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { closedPort, echoBackend, rawBackend } from './backends.ts';
 import { startFlint } from './flint-process.ts';
 import { HttpClient, request } from './http-client.ts';
+import { silentPort } from './raw-server.ts';
 import { route, service, simpleRoute, yaml } from './manifests.ts';
 
 const host = 'shop.test';
-
-/** A port that completes no more handshakes: its thread never accepts, and its queue is full. */
-async function silentPort(context: TestContext): Promise<number> {
-  const worker = new Worker(
-    `const { createServer } = require('node:net');
-     const { parentPort } = require('node:worker_threads');
-     const server = createServer();
-     server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
-       parentPort.postMessage(server.address().port);
-       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-     });`,
-    { eval: true },
-  );
-  context.after(() => worker.terminate());
-  const [port] = (await once(worker, 'message')) as [number];
-  // Linux queues one more than the backlog; every later handshake hangs.
-  const fillers = Array.from({ length: 8 }, () => connect({ port, host: '127.0.0.1' }));
-  for (const filler of fillers) filler.on('error', () => {});
-  context.after(() => fillers.forEach((filler) => filler.destroy()));
-  // Which two get through is for the kernel to say.
-  await new Promise<void>((resolve) => {
-    let connected = 0;
-    for (const filler of fillers)
-      filler.once('connect', () => {
-        if (++connected === 2) resolve();
-      });
-  });
-  return port;
-}
 
 test('404: no route; 503: a route but nobody home; 500: all weights are 0', async (context) => {
   const flint = await startFlint(

@@ -24,16 +24,8 @@ function ended(writer: HeadWriter): Buffer {
 /** As write, but canonical fields that follow each other are copied in one piece. */
 function writeRuns(writer: HeadWriter, { fields }: RequestHead): Buffer {
   writer.begin();
-  let run = -1;
-  for (let index = 0; index <= fields.count; index++) {
-    if (index < fields.count && fields.isCanonical(index)) {
-      if (run < 0) run = index;
-      continue;
-    }
-    if (run >= 0) writer.copyRun(fields, run, index - 1);
-    run = -1;
-    if (index < fields.count) writer.copyField(fields, index);
-  }
+  for (let index = 0; index < fields.count; index++) writer.gatherField(fields, index);
+  writer.endFields(fields);
   return ended(writer);
 }
 
