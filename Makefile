@@ -2,7 +2,7 @@
 
 NODE := hack/runtime node
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit check lint types format generate fuzz bench bench-cluster soak e2e image clean
+.PHONY: help setup run test unit check lint types format generate fuzz bench bench-cluster bench-control soak e2e image clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,7 @@ e2e: setup ## real processes, real sockets, a real API server (built once if Go 
 	@echo "the same with the data plane on Node"
 	FLINT_RUNTIME=node $(NODE) --test --test-timeout=180000 --test-reporter=dot --test-concurrency=1 'test/e2e/**/*.test.ts'
 	@hack/kube-assets >/dev/null || test $$? -eq 3
+	@hack/cert-manager-crds >/dev/null || test $$? -eq 3
 	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/cluster/**/*.test.ts'
 
 check: setup types lint ## types, lint, format, and generated files that are up to date
@@ -53,6 +54,10 @@ bench: setup ## cost, latency and memory beside nginx and haproxy; BENCH_ONLY='1
 bench-cluster: setup ## from apply to routed on a real API server, and the memory of it
 	@hack/kube-assets >/dev/null
 	hack/private-network $(NODE) test/bench/cluster.ts
+
+bench-control: setup ## the control plane with 10 to 10,000 routes: sync, propagation, memory; BENCH_ROUTES=1000 for less
+	@hack/kube-assets >/dev/null
+	hack/private-network $(NODE) test/bench/control.ts
 
 soak: setup ## mixed traffic for SOAK_SECONDS=600; fails at a failed request or memory that grows
 	@$(NODE) hack/soak.ts

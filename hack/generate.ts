@@ -100,6 +100,8 @@ function settingType(type: SettingDefinition['type']): string {
       return 'list of CIDR blocks';
     case 'Word':
       return type.words.join(' / ');
+    case 'Backend':
+      return 'namespace/service:port';
   }
 }
 

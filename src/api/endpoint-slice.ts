@@ -13,6 +13,8 @@ export interface SliceEndpoint {
   readonly ready: boolean;
   readonly serving: boolean;
   readonly terminating: boolean;
+  /** The zones that it is meant for; empty where nothing is said. */
+  readonly zones: readonly string[];
 }
 
 export interface SlicePort {
@@ -24,11 +26,18 @@ export interface SlicePort {
 export interface EndpointSlice {
   readonly namespace: string;
   readonly name: string;
-  /** The Service it belongs to, empty for none. */
-  readonly service: string;
+  /** `namespace/name` of the Service it belongs to. */
+  readonly serviceId: string;
   readonly addressType: string;
   readonly ports: readonly SlicePort[];
   readonly endpoints: readonly SliceEndpoint[];
+}
+
+const noZones: readonly string[] = [];
+
+/** `namespace/name` of the Service that a slice belongs to. */
+export function serviceIdOf(object: KubernetesObject): string {
+  return `${readMeta(object).namespace}/${metaText(object, 'labels', serviceNameLabel)}`;
 }
 
 /** Never fails, as readService. Absent conditions read as KEP-1669 says: ready, serving as ready, not terminating. */
@@ -40,7 +49,7 @@ export function readEndpointSlice(object: KubernetesObject): EndpointSlice {
   return {
     namespace,
     name,
-    service: metaText(object, 'labels', serviceNameLabel),
+    serviceId: serviceIdOf(object),
     addressType,
     ports: slice.objects('ports', 20_000).flatMap((port) => {
       const number = port.integer('port', 1, 65_535);
@@ -54,7 +63,10 @@ export function readEndpointSlice(object: KubernetesObject): EndpointSlice {
       const conditions = endpoint.object('conditions');
       const ready = conditions?.boolean('ready') ?? true;
       const serving = conditions?.boolean('serving') ?? ready;
-      return [{ address, ready, serving, terminating: conditions?.boolean('terminating') ?? false }];
+      const terminating = conditions?.boolean('terminating') ?? false;
+      const hinted = endpoint.object('hints')?.objects('forZones', 64) ?? [];
+      const zones = hinted.flatMap((zone) => zone.string('name') ?? []);
+      return [{ address, ready, serving, terminating, zones: zones.length === 0 ? noZones : zones }];
     }),
   };
 }

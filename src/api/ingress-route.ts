@@ -67,6 +67,18 @@ export interface PathPolicy {
   readonly backslash?: DoubtfulPath | undefined;
 }
 
+export interface IssuerRef {
+  readonly name: string;
+  readonly kind?: string | undefined;
+  readonly group?: string | undefined;
+}
+
+export interface RouteTls {
+  /** Names of Secrets of the same namespace. */
+  readonly certificateRefs: readonly string[];
+  readonly issuerRef?: IssuerRef | undefined;
+}
+
 export interface IngressRoute {
   readonly namespace: string;
   readonly name: string;
@@ -75,6 +87,7 @@ export interface IngressRoute {
   readonly creationTimestamp: string;
   readonly ingressClassName?: string | undefined;
   readonly hostnames: readonly string[];
+  readonly tls?: RouteTls | undefined;
   readonly pathPolicy: PathPolicy;
   /** What holds for every rule that does not say otherwise. */
   readonly policy: RequestPolicy;
@@ -87,7 +100,8 @@ export type Parsed<T> =
 
 const serviceName = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const ruleName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-const className = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const kindName = /^[A-Z][A-Za-z0-9]{0,62}$/;
+const objectName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const printable = /^[\x21-\x7e]+$/;
 
 /**
@@ -98,10 +112,12 @@ export function parseIngressRoute(object: KubernetesObject): Parsed<IngressRoute
   const problems: Problem[] = [];
   const spec = new FieldReader(object['spec'], 'spec', problems);
   const policy = spec.object('policy');
+  const hostnames = readHostnames(spec);
   const value: IngressRoute = {
     ...readMeta(object),
-    ingressClassName: readName(spec, 'ingressClassName', className),
-    hostnames: readHostnames(spec),
+    ingressClassName: readName(spec, 'ingressClassName', objectName),
+    hostnames,
+    tls: readTls(spec.object('tls'), hostnames),
     pathPolicy: readPathPolicy(policy?.object('path')),
     policy: readRequestPolicy(policy, ['path']),
     rules: readRules(spec),
@@ -109,10 +125,37 @@ export function parseIngressRoute(object: KubernetesObject): Parsed<IngressRoute
   return problems.length === 0 ? { kind: 'Parsed', value } : { kind: 'Refused', problems };
 }
 
+function readTls(tls: FieldReader | undefined, hostnames: readonly string[]): RouteTls | undefined {
+  if (tls === undefined) return undefined;
+  tls.refuseUnknown(['certificateRefs', 'issuerRef']);
+  const certificateRefs = tls.objects('certificateRefs', 8).map((ref) => {
+    ref.refuseUnknown(['name']);
+    const name = ref.requiredString('name');
+    if (name.length > 253 || !objectName.test(name)) ref.refuse('name', `"${name}" is no name of a Secret`);
+    return name;
+  });
+  if (certificateRefs.length === 0) tls.refuse('certificateRefs', 'needs at least one Secret');
+  if (new Set(certificateRefs).size < certificateRefs.length)
+    tls.refuse('certificateRefs', 'names a Secret twice');
+  const issuer = tls.object('issuerRef');
+  if (issuer === undefined) return { certificateRefs };
+  issuer.refuseUnknown(['name', 'kind', 'group']);
+  if (certificateRefs.length > 1) tls.refuse('issuerRef', 'needs exactly one entry in certificateRefs');
+  if (hostnames.includes('*')) tls.refuse('issuerRef', 'cannot issue a certificate for the host "*"');
+  const issuerRef: IssuerRef = {
+    name: issuer.requiredString('name'),
+    kind: readName(issuer, 'kind', kindName),
+    group: readName(issuer, 'group', objectName),
+  };
+  if (issuerRef.name.length > 253 || !objectName.test(issuerRef.name))
+    issuer.refuse('name', `"${issuerRef.name}" is no name of an issuer`);
+  return { certificateRefs, issuerRef };
+}
+
 function readName(reader: FieldReader, key: string, grammar: RegExp): string | undefined {
   const name = reader.string(key);
   if (name !== undefined && (name.length > 253 || !grammar.test(name)))
-    reader.refuse(key, `"${name}" is no name in lower-case letters, digits and dashes`);
+    reader.refuse(key, `"${name}" is no name that fits here`);
   return name;
 }
 

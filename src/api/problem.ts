@@ -1,15 +1,22 @@
 // What is wrong with a user's object: a value that reaches status, never an exception.
 
+export const problemReasons = [
+  'Invalid',
+  'HostnameConflict',
+  'RouteConflict',
+  'PathPolicyConflict',
+  'HostTooLarge',
+  'ModelTooLarge',
+  'BackendNotFound',
+  'PortNotFound',
+  'SecretInvalid',
+  'CertificatePending',
+  'TooManyEndpoints',
+  'EndpointsUnusable',
+] as const;
+
 /** Why an object, or a part of it, is not served as written. Users see these words in `status` and logs. */
-export type ProblemReason =
-  | 'Invalid'
-  | 'HostnameConflict'
-  | 'RouteConflict'
-  | 'PathPolicyConflict'
-  | 'HostTooLarge'
-  | 'BackendNotFound'
-  | 'PortNotFound'
-  | 'TooManyEndpoints';
+export type ProblemReason = (typeof problemReasons)[number];
 
 export interface Problem {
   readonly reason: ProblemReason;

@@ -12,9 +12,13 @@ export interface ServicePort {
 }
 
 export interface Service {
+  /** `namespace/name`. */
+  readonly id: string;
   readonly namespace: string;
   readonly name: string;
   readonly type: string;
+  /** The DNS name that a Service of type ExternalName stands for; empty for others. */
+  readonly externalName: string;
   readonly ports: readonly ServicePort[];
   /** In order of preference; empty when nothing is known. */
   readonly ipFamilies: readonly string[];
@@ -26,9 +30,11 @@ export function readService(object: KubernetesObject): Service {
   const spec = new FieldReader(object['spec'] ?? {}, 'spec', problems);
   const { namespace, name } = readMeta(object);
   return {
+    id: `${namespace}/${name}`,
     namespace,
     name,
     type: spec.string('type') ?? 'ClusterIP',
+    externalName: spec.string('externalName') ?? '',
     ipFamilies: spec.strings('ipFamilies', 2),
     ports: spec.objects('ports', 1000).flatMap((port) => {
       const number = port.integer('port', 1, 65_535);

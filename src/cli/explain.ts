@@ -1,5 +1,6 @@
 // `flint explain URL`: which rule takes a request and why the others do not, by the matcher that serves requests.
-import { decode, encode } from '#model/bundle.ts';
+import { encode } from '#model/bundle.ts';
+import { decode } from '#model/bundle-reader.ts';
 import type { RouteModel } from '#model/route-model.ts';
 import { endpointText, hostKey } from '#model/route-model.ts';
 import { normalizePath } from '#model/request-path.ts';

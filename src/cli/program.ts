@@ -62,10 +62,10 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
       .description('the data plane of a cluster: serve what the operator publishes')
       .option('--routes-namespace <name>', 'where the operator publishes', routesNamespace)
       .option(
-        '--service-account <folder>',
-        'with token and ca.crt, as the kubelet mounts it',
-        '/var/run/secrets/kubernetes.io/serviceaccount',
-      ),
+        '--node-name <name>',
+        'of the node that this pod runs on, for endpoints by zone (default: the environment, FLINT_NODE_NAME)',
+      )
+      .addOption(serviceAccount()),
     '0.0.0.0',
   ).action(async (options) => {
     const stop = waitForStop(terminal);
@@ -79,10 +79,28 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
       'the control plane of a cluster: IngressRoutes to what the data plane serves, and their status',
     )
     .option('--kubeconfig <file>', 'instead of the service account of this pod')
+    .addOption(serviceAccount())
     .option('--watch-namespace <name>', 'only objects of this namespace; may be repeated', collect, [])
     .option('--routes-namespace <name>', 'where to publish', routesNamespace)
     .option('--system-namespace <name>', 'where the Lease and the data-plane pods are', systemNamespace)
     .option('--proxy-selector <labels>', 'which pods are the data plane', proxySelector)
+    .option(
+      '--publish-address <address>',
+      'where the data plane is reached, for every status; may be repeated (default: the addresses of its nodes)',
+      collect,
+      [],
+    )
+    .option(
+      '--publish-service <namespace/name>',
+      'the Service whose load balancer says where the data plane is reached',
+      parseNamespacedName,
+    )
+    .addOption(
+      new Option('--cluster-scoped-reads <on|off>', 'whether IngressClasses and Nodes are read')
+        .choices(['on', 'off'])
+        .default('on'),
+    )
+    .option('--ingress-class <name>', 'the class that is ours, where IngressClasses are not read')
     .option('--admin <host:port>', 'where to serve /metrics, /livez and /readyz', parseHostPort, {
       host: '0.0.0.0',
       port: 9901,
@@ -149,6 +167,12 @@ function servingOptions(command: Command, adminHost: string): Command {
     .option('--grace <ms>', 'then: how long requests under way may take to finish', parseCount, 30_000);
 }
 
+function serviceAccount(): Option {
+  return new Option('--service-account <folder>', 'with token and ca.crt, as the kubelet mounts it').default(
+    '/var/run/secrets/kubernetes.io/serviceaccount',
+  );
+}
+
 function loadBalancing(): Option {
   return new Option(
     '--load-balancing <policy>',
@@ -186,6 +210,18 @@ function collectCidr(value: string, previous: readonly string[] = []): readonly 
 function parseCount(text: string): number {
   if (!/^[0-9]{1,9}$/.test(text)) throw new InvalidArgumentError('It is not a whole number.');
   return Number(text);
+}
+
+export interface NamespacedName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+function parseNamespacedName(text: string): NamespacedName {
+  const [, namespace, name] = /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/.exec(text) ?? [];
+  if (namespace === undefined || name === undefined)
+    throw new InvalidArgumentError('It is no NAMESPACE/NAME, such as flint-system/flint-proxy.');
+  return { namespace, name };
 }
 
 export interface HostPort {

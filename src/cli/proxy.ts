@@ -10,6 +10,7 @@ import { exitCode } from './terminal.ts';
 
 export interface ProxyOptions extends ServingOptions {
   readonly routesNamespace: string;
+  readonly nodeName?: string;
   readonly serviceAccount: string;
 }
 
@@ -19,6 +20,7 @@ export async function proxy(options: ProxyOptions, stop: Promise<Stop>): Promise
   const client = new ApiClient(podTransport(process.env, options.serviceAccount));
   const dataPlane = new DataPlane({
     ...serving.dataPlane,
+    nodeName: options.nodeName ?? process.env['FLINT_NODE_NAME'] ?? '',
     contactAgeSeconds: () => follower.contactAgeSeconds,
   });
   const ending = new AbortController();

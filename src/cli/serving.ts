@@ -1,7 +1,7 @@
 // What `run` and `proxy` share: the options of a data plane, and its parts made from them.
 import { availableParallelism } from 'node:os';
 import type { DataPlaneOptions } from '#dataplane/data-plane.ts';
-import { accessLogDestination } from '#telemetry/access-log.ts';
+import { accessLogDestination } from '#telemetry/access-log-destination.ts';
 import { createLogger } from '#telemetry/log.ts';
 import type { Logger } from '#telemetry/log.ts';
 import type { HostPort } from './program.ts';

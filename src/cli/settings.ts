@@ -15,7 +15,9 @@ type SettingKind =
   | { readonly kind: 'Count'; readonly least: number; readonly most: number }
   | { readonly kind: 'Duration' }
   | { readonly kind: 'CidrList' }
-  | { readonly kind: 'Word'; readonly words: readonly string[] };
+  | { readonly kind: 'Word'; readonly words: readonly string[] }
+  /** `namespace/service:port`; empty for none. */
+  | { readonly kind: 'Backend' };
 
 export interface SettingDefinition {
   readonly key: string;
@@ -88,6 +90,27 @@ export const settingDefinitions: readonly SettingDefinition[] = [
     default: defaultLoadBalancing,
     readBy: 'operator',
     help: 'how endpoints are chosen',
+  },
+  {
+    key: 'defaultBackend',
+    type: { kind: 'Backend' },
+    default: '',
+    readBy: 'operator',
+    help: 'namespace/service:port that takes what no rule takes; empty: 404',
+  },
+  {
+    key: 'externalNames',
+    type: { kind: 'Word', words: ['Refused', 'Public', 'Any'] },
+    default: 'Refused',
+    readBy: 'operator',
+    help: 'Services of type ExternalName: not served; served, but never at private, link-local or loopback addresses; served wherever the name leads',
+  },
+  {
+    key: 'wildcardsClaimSubdomains',
+    type: { kind: 'Word', words: ['No', 'Yes'] },
+    default: 'No',
+    readBy: 'operator',
+    help: 'a namespace that owns *.example.com also owns the names below it that nobody had before',
   },
 ];
 
@@ -181,7 +204,19 @@ function faultOf(type: SettingKind, value: unknown): string | undefined {
       return type.words.some((word) => word === value)
         ? undefined
         : `it must be one of ${type.words.join(', ')}`;
+    case 'Backend':
+      return value === '' || (typeof value === 'string' && parseBackend(value) !== undefined)
+        ? undefined
+        : 'it must be a Service port such as shop/web:80';
   }
+}
+
+function parseBackend(text: string): TranslateSettings['defaultBackend'] {
+  const [, namespace, service, digits] =
+    /^([a-z0-9-]{1,63})\/([a-z0-9-]{1,63}):([0-9]{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (namespace === undefined || service === undefined || port < 1 || port > 65_535) return undefined;
+  return { namespace, service, port };
 }
 
 /** A number of the file, or the digits of --set. */
@@ -203,6 +238,10 @@ function settingsOf(values: ReadonlyMap<string, unknown>): FlintSettings {
         attempts: count('attempts'),
       },
       loadBalancing: value('loadBalancing') as LoadBalancing,
+      externalNames: value('externalNames') as TranslateSettings['externalNames'],
+      wildcardsClaimSubdomains: value('wildcardsClaimSubdomains') === 'Yes',
+      defaultBackend: parseBackend(value('defaultBackend') as string),
+      assumedClass: '',
     },
     proxy: {
       limits: {

@@ -31,6 +31,8 @@ export interface ElectionOptions {
 }
 
 export interface Leadership {
+  /** Counts the changes of leaders, as the Lease does: higher than that of everybody who has led before. */
+  readonly term: number;
   /** Aborts when leading ends, by whatever cause. */
   readonly signal: AbortSignal;
   /** To be asked before every write. */
@@ -52,6 +54,7 @@ export class Election {
   #seen: { readonly resourceVersion: string; readonly sinceMs: number } | undefined = undefined;
   #lease: KubeObject | undefined = undefined;
   #heldUntilMs = -Infinity;
+  #answeredMs = performance.now();
 
   constructor(options: ElectionOptions) {
     this.#options = options;
@@ -63,8 +66,18 @@ export class Election {
     };
   }
 
+  get #term(): number {
+    const transitions = this.#lease === undefined ? 0 : (specOf(this.#lease).leaseTransitions ?? 0);
+    return Math.max(0, transitions) + 1;
+  }
+
   get isLeading(): boolean {
     return performance.now() < this.#heldUntilMs;
+  }
+
+  /** Seconds since the API server has last said anything of the lease. */
+  get contactAgeSeconds(): number {
+    return (performance.now() - this.#answeredMs) / 1000;
   }
 
   /** Resolves when the signal has aborted and leading has ended; the lease is given up then. */
@@ -84,7 +97,7 @@ export class Election {
     signal.addEventListener('abort', stop);
     // It may have come while the lease was being asked for.
     if (signal.aborted) stop();
-    const leading = lead({ signal: ending.signal, isHeld: () => this.isLeading })
+    const leading = lead({ term: this.#term, signal: ending.signal, isHeld: () => this.isLeading })
       .catch(onError)
       .finally(stop);
     while (!ending.signal.aborted) {
@@ -111,6 +124,7 @@ export class Election {
     );
     try {
       const lease = await objects.get(this.#kind, name, deadline.signal);
+      this.#answeredMs = performance.now();
       if (lease === undefined) {
         const spec = this.#spec(undefined);
         this.#lease = await objects.create(this.#kind, { metadata: { name }, spec }, deadline.signal);

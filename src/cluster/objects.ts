@@ -67,6 +67,22 @@ export class ClusterObjects {
     }
   }
 
+  /** Server-side apply. Rejects with ApiError 409 when somebody else has set one of these fields to another value. */
+  async apply(
+    kind: ObjectKind,
+    name: string,
+    object: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#client.json({
+      method: 'PATCH',
+      path: path(kind, name),
+      contentType: 'application/apply-patch+yaml',
+      body: { apiVersion: apiVersion(kind), kind: kind.kind, ...object },
+      signal,
+    });
+  }
+
   /**
    * Server-side apply of the whole status: what an earlier one had and this one has not, goes. Rejects with ApiError 409
    * when the object has changed since `resourceVersion`: a status is a judgement of one state of the object.

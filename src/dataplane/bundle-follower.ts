@@ -5,9 +5,13 @@
 //
 // Only the head is watched. Chunks are fetched when a head names them, so that a pod holds the present model and not
 // ten minutes of past ones, and a chunk that was repaired is found although its head stayed the same.
-import type { Bundle, Chunk, ChunkKind, Refusal } from '#model/bundle.ts';
-import { chunkName, decodeHead } from '#model/head.ts';
-import type { ChunkRef, Head } from '#model/head.ts';
+import { chunkName, isSecret } from '#model/chunk.ts';
+import type { Chunk, ChunkKind, ChunkRef } from '#model/chunk.ts';
+import { refused } from '#model/chunk-reader.ts';
+import type { Refusal, Refused } from '#model/chunk-reader.ts';
+import { decodeHead } from '#model/head.ts';
+import type { Head } from '#model/head.ts';
+import type { Delivery } from '#model/model-reader.ts';
 import { chunkKey, headKey, headName } from '#model/wire-names.ts';
 import { isApiError } from '#kube/api-client.ts';
 import type { ApiClient } from '#kube/api-client.ts';
@@ -16,12 +20,18 @@ import type { Resource } from '#kube/api-source.ts';
 import { BackOff } from '#kube/back-off.ts';
 import { configMapsOf, textOf } from '#kube/config-map.ts';
 import { reflect } from '#kube/reflect.ts';
+import { secretTextOf, secretsOf } from '#kube/secret.ts';
 import type { KubeObject } from '#kube/source.ts';
 import type { Logger } from '#telemetry/log.ts';
 import type { Applied } from './data-plane.ts';
 
 export interface BundleTarget {
-  apply(bundle: Bundle, sequence: number): Promise<Applied>;
+  /** Which of these chunks it does not have. */
+  missing(schema: number, refs: readonly ChunkRef[]): readonly ChunkRef[];
+  /** One of them, as soon as it is here: a text that waited for all others would only take memory. */
+  offer(chunk: Chunk): Refused | undefined;
+  /** Of chunks that it has by now. */
+  apply(bundle: Delivery, sequence: number): Promise<Applied>;
   /** Counts and reports a revision that never became a bundle. */
   refuse(sequence: number, refusal: Refusal, message: string): void;
 }
@@ -39,10 +49,6 @@ const parallelFetches = 16;
 export class BundleFollower {
   readonly #options: BundleFollowerOptions;
   readonly #resource: Resource;
-  /** Of the head that was taken last, by name. */
-  #chunks: ReadonlyMap<string, Chunk> = new Map();
-  /** Of the head that is being taken. */
-  readonly #fetched = new Map<string, Chunk>();
   /** The newest head, and the one that is dealt with. */
   #text: string | undefined = undefined;
   #done: string | undefined = undefined;
@@ -132,64 +138,63 @@ export class BundleFollower {
       return true;
     }
     const { head } = decoded;
-    const chunks = await this.#fetchMissing(head);
-    if (chunks === undefined) return false;
+    if (!(await this.#fetchMissing(head))) return false;
     // Also when there is a newer head by now: under a stream of changes there always is, and this one is whole.
     const { schema, digest, sequence } = head;
-    const applied = await target.apply({ schema, digest, chunks: [...chunks.values()] }, sequence);
-    if (applied.kind === 'Refused') {
-      // Some chunk is not what its name says, and may be repaired under the same name.
-      this.#fetched.clear();
-      return false;
-    }
-    this.#chunks = chunks;
-    return true;
+    // A head names no ledger of claims among its chunks.
+    const chunks = head.chunks as Delivery['chunks'];
+    const applied = await target.apply({ schema, digest, chunks }, sequence);
+    return applied.kind !== 'Refused';
   }
 
-  /** Undefined when a chunk could not be had. */
-  async #fetchMissing(head: Head): Promise<ReadonlyMap<string, Chunk> | undefined> {
-    const { logger, target } = this.#options;
-    const found = new Map<string, Chunk>();
-    const missing: ChunkRef[] = [];
-    const named = new Set(head.chunks.map(chunkName));
-    for (const name of this.#fetched.keys()) if (!named.has(name)) this.#fetched.delete(name);
-    for (const ref of head.chunks) {
-      const known = this.#chunks.get(chunkName(ref)) ?? this.#fetched.get(chunkName(ref));
-      if (known === undefined) missing.push(ref);
-      else found.set(chunkName(ref), known);
-    }
+  /** False when a chunk could not be had. */
+  async #fetchMissing({ schema, chunks, sequence }: Head): Promise<boolean> {
+    const { logger, signal, target } = this.#options;
+    const missing = [...target.missing(schema, chunks)];
+    const fetchNext = async (): Promise<void> => {
+      for (let ref = missing.pop(); ref !== undefined; ref = missing.pop()) {
+        const fault = target.offer(await this.#fetch(ref));
+        if (fault !== undefined) throw new BadChunk(fault);
+      }
+    };
     try {
-      const fetchNext = async (): Promise<void> => {
-        for (let ref = missing.pop(); ref !== undefined; ref = missing.pop()) {
-          const chunk = await this.#fetch(ref);
-          found.set(chunkName(ref), chunk);
-          this.#fetched.set(chunkName(ref), chunk);
-        }
-      };
       await Promise.all(Array.from({ length: Math.min(parallelFetches, missing.length) }, fetchNext));
-      return found;
+      return true;
     } catch (error) {
-      if (error instanceof MissingChunk) target.refuse(head.sequence, 'ChunkMissing', error.message);
-      else if (!this.#options.signal.aborted)
-        logger.warn({ err: error }, 'a chunk could not be fetched; trying again');
-      return undefined;
+      // Whoever still fetches finds nothing more to do; what is no chunk now may be repaired under the same name.
+      missing.length = 0;
+      if (error instanceof BadChunk) target.refuse(sequence, error.refusal, error.message);
+      else if (!signal.aborted) logger.warn({ err: error }, 'a chunk could not be fetched; trying again');
+      return false;
     }
   }
 
   async #fetch(ref: ChunkRef): Promise<Chunk> {
     const { client, signal } = this.#options;
     const name = chunkName(ref);
-    const path = resourcePath(this.#resource).replace('?', `/${name}`);
+    const isKeyMaterial = isSecret(ref.kind);
+    const resource = isKeyMaterial ? secretsOf(this.#options.namespace) : this.#resource;
+    const path = resourcePath(resource).replace('?', `/${name}`);
     try {
-      const text = textOf((await client.json({ method: 'GET', path, signal })) as KubeObject, chunkKey);
-      if (text === undefined) throw new MissingChunk(`chunk ${name} has no ${chunkKey}`);
+      const object = (await client.json({ method: 'GET', path, signal })) as KubeObject;
+      const text = isKeyMaterial ? secretTextOf(object, chunkKey) : textOf(object, chunkKey);
+      if (text === undefined) throw new BadChunk(refused('ChunkMissing', `chunk ${name} has no ${chunkKey}`));
       return { kind: ref.kind as ChunkKind, digest: ref.digest, text };
     } catch (error) {
-      throw isApiError(error, 404) ? new MissingChunk(`there is no chunk ${name}`) : error;
+      throw isApiError(error, 404)
+        ? new BadChunk(refused('ChunkMissing', `there is no chunk ${name}`))
+        : error;
     }
   }
 }
 
-class MissingChunk extends Error {
-  override readonly name = 'MissingChunk';
+/** What was fetched is no chunk of the model. */
+class BadChunk extends Error {
+  override readonly name = 'BadChunk';
+  readonly refusal: Refusal;
+
+  constructor({ refusal, message }: Refused) {
+    super(message);
+    this.refusal = refusal;
+  }
 }

@@ -1,10 +1,10 @@
 // The data plane as its owner sees it: bundles go in, the last good table is served, nothing that fails empties it.
-import { decode } from '#model/bundle.ts';
-import type { Bundle, Refusal } from '#model/bundle.ts';
+import type { Refusal, Refused } from '#model/chunk-reader.ts';
+import type { Chunk, ChunkRef } from '#model/chunk.ts';
+import type { Delivery } from '#model/model-reader.ts';
 import type { RefusedRevision, Revision } from '#model/revision.ts';
+import type { Endpoint } from '#model/route-model.ts';
 import { schemaNumbers } from '#model/route-model-schema.ts';
-import type { VirtualHost } from '#model/route-model.ts';
-import { CompiledHost } from '#route/compiled-host.ts';
 import { AdminServer } from '#telemetry/admin-server.ts';
 import type { AdminAnswer } from '#telemetry/admin-server.ts';
 import { createDataPlaneMetrics } from '#telemetry/data-plane-metrics.ts';
@@ -13,8 +13,8 @@ import type { Logger } from '#telemetry/log.ts';
 import { transport } from '#transport/current.ts';
 import type { ListenOptions } from '#transport/transport.ts';
 import { durationBuckets, faultCodes } from './metric-slots.ts';
-import { stateOf } from './table-state.ts';
-import type { TableState } from './table-state.ts';
+import { NameResolver } from './name-resolver.ts';
+import { TableStore } from './table-store.ts';
 import type { ProxySettings } from './worker-protocol.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -25,14 +25,15 @@ export interface DataPlaneOptions {
   readonly proxy: ProxySettings;
   readonly logger: Logger;
   readonly writeAccessLog: ((lines: string) => void) | undefined;
+  /** Of the node that this process runs on; absent: nobody knows, and no endpoint is nearer than another. */
+  readonly nodeName?: string;
+  /** The addresses of a DNS name, where the system's resolver is not to be asked. */
+  readonly lookup?: (name: string) => Promise<readonly string[]>;
   /** How long nobody has heard from where bundles come from; undefined when they do not come from a cluster. */
   readonly contactAgeSeconds?: () => number;
 }
 
-export type Applied =
-  | { readonly kind: 'Applied' }
-  | { readonly kind: 'Unchanged' }
-  | { readonly kind: 'Refused'; readonly refusal: Refusal; readonly message: string };
+export type Applied = { readonly kind: 'Applied' } | { readonly kind: 'Unchanged' } | Refused;
 
 /** After a drain began: connections that send nothing for this long are ended. */
 const drainPatienceMs = 1000;
@@ -47,8 +48,13 @@ export class DataPlane {
   readonly #digests = new Map<number, string>();
   readonly #refusals = new Map<Refusal, number>();
   readonly #waiters = new Set<() => void>();
-  readonly #compilable = new WeakSet<VirtualHost>();
-  #latest: TableState | undefined = undefined;
+  readonly #store: TableStore;
+  readonly #resolver: NameResolver;
+  /** What DNS says, by upstream. */
+  readonly #resolved = new Map<string, readonly Endpoint[]>();
+  #refusedAnswers = 0;
+  /** Of the newest table; 0 before the first one. */
+  #sequence = 0;
   #refused: RefusedRevision | null = null;
   #servedSequence = 0;
   #isStarted = false;
@@ -58,6 +64,8 @@ export class DataPlane {
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
+    this.#store = new TableStore(options.nodeName);
+    this.#resolver = this.#createResolver();
     const { host, port } = options.http;
     const workers = transport.canReusePort ? options.workers : 1;
     if (workers < options.workers)
@@ -74,7 +82,10 @@ export class DataPlane {
     const registry = createDataPlaneMetrics(() => this.#snapshot());
     this.#admin = new AdminServer({
       isReady: () => this.isReady,
-      pages: { '/revision': (query) => this.#answerRevision(query) },
+      pages: {
+        '/revision': (query) => this.#answerRevision(query),
+        '/certificates': () => Promise.resolve(this.#answerCertificates()),
+      },
       metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     });
   }
@@ -98,38 +109,77 @@ export class DataPlane {
     return this.#admin.listen(this.#options.admin.host, this.#options.admin.port);
   }
 
+  /** The chunks of a bundle that are to be offered before it is applied, or to come with it. */
+  missing(schema: number, refs: readonly ChunkRef[]): readonly ChunkRef[] {
+    return this.#store.missing(schema, refs);
+  }
+
+  /** A chunk of the bundle whose missing ones were asked for last. */
+  offer(chunk: Chunk): Refused | undefined {
+    return this.#store.offer(chunk);
+  }
+
   /**
    * Takes a bundle as the revision `sequence`, which must grow. The first one also opens the port; then this rejects
    * if the port cannot be bound. A refused bundle changes nothing.
    */
-  async apply(bundle: Bundle, sequence: number): Promise<Applied> {
+  async apply(bundle: Delivery, sequence: number): Promise<Applied> {
+    const isFirst = this.#sequence === 0;
     // Nothing is begun any more; what is being served may still change.
-    if (this.#isDraining && this.#latest === undefined) return { kind: 'Unchanged' };
-    if (this.#latest !== undefined && sequence <= this.#latest.revision) {
+    if (this.#isDraining && isFirst) return { kind: 'Unchanged' };
+    if (sequence <= this.#sequence) {
       // The head is again what it was before somebody broke it.
-      if (sequence === this.#latest.revision) this.#refused = null;
+      if (sequence === this.#sequence) this.#refused = null;
       return { kind: 'Unchanged' };
     }
-    const decoded = decode(bundle);
-    if (decoded.kind === 'Refused') return this.refuse(sequence, decoded.refusal, decoded.message);
-    const fault = this.#compileFault(decoded.model.hosts);
-    if (fault !== undefined) return this.refuse(sequence, 'Malformed', fault);
-    const state = stateOf(decoded.model, sequence);
-    const isFirst = this.#latest === undefined;
-    this.#latest = state;
+    const change = this.#store.read(bundle);
+    if (change.kind === 'Refused') return this.refuse(sequence, change.refusal, change.message);
+    const { state, routes } = this.#store.take(change, sequence);
+    this.#sequence = sequence;
+    this.#resolve();
     this.#refused = null;
     this.#digests.set(sequence, bundle.digest);
     if (isFirst) {
-      const starting = this.#pool.start(state);
+      const starting = this.#pool.start(state, routes);
       this.#starting = starting.then(ignore, ignore);
       this.httpPort = await starting;
       this.#isStarted = true;
-    } else this.#pool.update(state);
+    } else this.#pool.update(state, routes);
     return { kind: 'Applied' };
   }
 
+  #createResolver(): NameResolver {
+    const { logger, lookup } = this.#options;
+    return new NameResolver({
+      ...(lookup === undefined ? {} : { lookup }),
+      onResolved: (id, endpoints) => {
+        this.#resolved.set(id, endpoints);
+        this.#pool.resolve(this.#resolved);
+      },
+      onRefused: (upstream, name, address) => {
+        this.#refusedAnswers++;
+        logger.warn(
+          { upstream, name, address },
+          'a name leads to an address that is not public: it is not used',
+        );
+      },
+      onError: (upstream, name, error) =>
+        logger.warn(
+          { upstream, name, err: error },
+          'a name could not be resolved; what is known of it stays',
+        ),
+    });
+  }
+
+  #resolve(): void {
+    const named = this.#store.named;
+    const ids = new Set(named.map(({ id }) => id));
+    for (const id of this.#resolved.keys()) if (!ids.has(id)) this.#resolved.delete(id);
+    this.#resolver.update(named);
+  }
+
   /** Counts, reports and logs once what cannot be taken; the last good table stays. */
-  refuse(sequence: number, refusal: Refusal, message: string): Extract<Applied, { kind: 'Refused' }> {
+  refuse(sequence: number, refusal: Refusal, message: string): Refused {
     if (this.#refused?.sequence !== sequence || this.#refused.message !== message) {
       this.#refused = { sequence, refusal, message };
       this.#refusals.set(refusal, (this.#refusals.get(refusal) ?? 0) + 1);
@@ -140,20 +190,6 @@ export class DataPlane {
       this.#wakeWaiters();
     }
     return { kind: 'Refused', refusal, message };
-  }
-
-  /** Proves here, on the thread that serves nobody, that the workers can compile what they have not seen yet. */
-  #compileFault(hosts: readonly VirtualHost[]): string | undefined {
-    try {
-      for (const host of hosts) {
-        if (this.#compilable.has(host)) continue;
-        void new CompiledHost(host);
-        this.#compilable.add(host);
-      }
-      return undefined;
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
   }
 
   /** Resolves when every worker serves `sequence` or a newer revision, or when none ever will. */
@@ -179,6 +215,7 @@ export class DataPlane {
 
   /** Nobody may wait for a revision that will not come: their timers would keep the process alive. */
   #stop(): void {
+    this.#resolver.close();
     this.#isStopped = true;
     this.#admin.close();
     this.#wakeWaiters();
@@ -202,6 +239,17 @@ export class DataPlane {
     const waitMs = Math.min(Number(query.get('waitMs') ?? 0) || 0, longestWaitMs);
     if (after !== null && waitMs > 0) await this.#waitForRevision(Number(after) || 0, waitMs);
     return { contentType: 'application/json', text: `${JSON.stringify(this.revision)}\n` };
+  }
+
+  /** What is served with which names, and until when; never a key. */
+  #answerCertificates(): AdminAnswer {
+    const listed = this.#store.certificates.map(({ id, dnsNames, notAfter, fingerprint }) => ({
+      id,
+      dnsNames,
+      notAfter,
+      fingerprint,
+    }));
+    return { contentType: 'application/json', text: `${JSON.stringify(listed)}\n` };
   }
 
   /** Resolves when a revision after `after` is served by all, or when the time is up. */
@@ -232,8 +280,10 @@ export class DataPlane {
         ...[...slots.entries].map(([route, slot]) => ({ route, ...metrics.slot(slot) })),
       ],
       revision: this.#servedSequence,
-      hosts: this.#latest?.hosts.size ?? 0,
-      upstreams: this.#latest?.upstreams.size ?? 0,
+      hosts: this.#store.sizes.hosts.keys,
+      upstreams: this.#store.sizes.upstreams.keys,
+      certificates: this.#store.certificates.length,
+      refusedAnswers: this.#refusedAnswers,
       refusedBundles: [...this.#refusals],
       contactAgeSeconds: this.#options.contactAgeSeconds?.(),
       workers,

@@ -1,88 +1,69 @@
-// A model as keyed texts, and what has to be said to turn one such state into another.
-import { hostKey } from '#model/route-model.ts';
-import type { RouteModel, Settings, Upstream, VirtualHost } from '#model/route-model.ts';
+// One revision as its blocks, and what has to be said to turn one such state into another.
+import type { Settings } from '#model/route-model.ts';
+import type { SlabRange } from './slabs.ts';
+import type { IndexSize } from './staged-index.ts';
 
-export interface TableState {
+/** Values of one chunk. */
+export interface TableBlock extends SlabRange {
+  readonly kind: 'hosts' | 'upstreams';
+}
+
+/** What holds for a table as a whole. */
+export interface TableHead {
   readonly revision: number;
   readonly settings: Settings;
-  /** Host key -> JSON of the VirtualHost. */
-  readonly hosts: ReadonlyMap<string, string>;
-  /** Upstream id -> JSON of the Upstream. */
-  readonly upstreams: ReadonlyMap<string, string>;
-  /** `namespace/name` of every object that has a rule here. */
-  readonly objectIds: ReadonlySet<string>;
+  /** Some host has a wildcard: those that have no exact one are worth a search. */
+  readonly hasWildcards: boolean;
+  /** Where this process runs; empty: nobody knows, or it does not matter to any endpoint. */
+  readonly zone: string;
 }
 
-export function stateOf(model: RouteModel, revision: number): TableState {
-  const objectIds = new Set<string>();
-  for (const host of model.hosts)
-    for (const rule of host.rules) objectIds.add(`${rule.ref.namespace}/${rule.ref.name}`);
-  return {
-    revision,
-    settings: model.settings,
-    hosts: new Map(model.hosts.map((host) => [hostKey(host.pattern), textOf(host)])),
-    upstreams: new Map(model.upstreams.map((upstream) => [upstream.id, textOf(upstream)])),
-    objectIds,
-  };
-}
+export type TableSizes = Readonly<Record<TableBlock['kind'], IndexSize>>;
 
-/** Decoding keeps the values of chunks that stayed the same, and so do their texts. */
-const texts = new WeakMap<object, string>();
-
-function textOf(value: VirtualHost | Upstream): string {
-  const known = texts.get(value);
-  if (known !== undefined) return known;
-  const text = JSON.stringify(value);
-  texts.set(value, text);
-  return text;
+export interface TableState {
+  readonly head: TableHead;
+  /** By number. */
+  readonly slabs: ReadonlyMap<number, SharedArrayBuffer>;
+  readonly blocks: ReadonlySet<TableBlock>;
+  readonly sizes: TableSizes;
 }
 
 export interface Piece {
-  readonly hosts: readonly string[];
-  readonly upstreams: readonly string[];
-  readonly removedHosts: readonly string[];
-  readonly removedUpstreams: readonly string[];
+  /** Of the table that they lead to. */
+  readonly sizes: TableSizes;
+  /** New ones, which its blocks are in. */
+  readonly slabs: readonly (readonly [number, SharedArrayBuffer])[];
+  readonly added: readonly TableBlock[];
+  readonly removed: readonly TableBlock[];
 }
 
-/** Parsing and compiling a piece of this size keeps a worker from its sockets for well under a millisecond. */
-const pieceCharacters = 32_768;
+/** To find the keys of as much keeps a worker from its sockets for a fraction of a millisecond. */
+const pieceBytes = 131_072;
 
-type Texts = ReadonlyMap<string, string>;
-
-const nothing: Texts = new Map();
-
-/** The changes from one state to the next, cut into pieces; empty when only settings or nothing changed. */
-export function* piecesBetween(from: TableState | undefined, to: TableState): Generator<Piece> {
-  let upstreams: string[] = [];
-  let hosts: string[] = [];
-  let characters = 0;
-  const take = (): Piece => {
-    const piece = { hosts, upstreams, removedHosts: [], removedUpstreams: [] };
-    hosts = [];
-    upstreams = [];
-    characters = 0;
-    return piece;
+/**
+ * The changes from one state to the next, cut into pieces; the last one, which may be empty, comes with the flip. Added
+ * blocks first: nothing is removed of a key that stands in another block by then.
+ */
+export function piecesBetween(from: TableState | undefined, to: TableState): readonly Piece[] {
+  const pieces: Piece[] = [];
+  const { sizes } = to;
+  let slabs = [...to.slabs].filter(([slab]) => from?.slabs.has(slab) !== true);
+  let added: TableBlock[] = [];
+  let removed: TableBlock[] = [];
+  let bytes = 0;
+  const put = (block: TableBlock, list: TableBlock[]): void => {
+    list.push(block);
+    bytes += block.end - block.start;
+    if (bytes < pieceBytes) return;
+    pieces.push({ sizes, slabs, added, removed });
+    [slabs, added, removed, bytes] = [[], [], [], 0];
   };
-  for (const text of changed(from?.upstreams ?? nothing, to.upstreams)) {
-    upstreams.push(text);
-    characters += text.length;
-    if (characters >= pieceCharacters) yield take();
-  }
-  for (const text of changed(from?.hosts ?? nothing, to.hosts)) {
-    hosts.push(text);
-    characters += text.length;
-    if (characters >= pieceCharacters) yield take();
-  }
-  const removedHosts = removed(from?.hosts ?? nothing, to.hosts);
-  const removedUpstreams = removed(from?.upstreams ?? nothing, to.upstreams);
-  if (characters > 0 || removedHosts.length + removedUpstreams.length > 0)
-    yield { ...take(), removedHosts, removedUpstreams };
+  for (const block of to.blocks) if (from?.blocks.has(block) !== true) put(block, added);
+  for (const block of from?.blocks ?? []) if (!to.blocks.has(block)) put(block, removed);
+  return [...pieces, { sizes, slabs, added, removed }];
 }
 
-function* changed(from: Texts, to: Texts): Generator<string> {
-  for (const [key, text] of to) if (from.get(key) !== text) yield text;
-}
-
-function removed(from: Texts, to: Texts): string[] {
-  return [...from.keys()].filter((key) => !to.has(key));
+/** Slabs that nothing refers to any more once `to` holds. */
+export function goneSlabs(from: TableState | undefined, to: TableState): readonly number[] {
+  return [...(from?.slabs.keys() ?? [])].filter((slab) => !to.slabs.has(slab));
 }

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { ListenOptions } from '#transport/transport.ts';
 import type { SlotChange } from './route-slots.ts';
-import { piecesBetween } from './table-state.ts';
+import { goneSlabs, piecesBetween } from './table-state.ts';
 import type { TableState } from './table-state.ts';
-import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
+import type { FromWorker, ResolvedEndpoints, ToWorker, WorkerStart } from './worker-protocol.ts';
 
 type Answer = Exclude<FromWorker, { kind: 'AccessLog' | 'Drained' }>;
 
@@ -53,13 +53,15 @@ export class WorkerHandle {
    * `slots` are the metric slots that changed since its present state.
    */
   async sync(to: TableState, slots: SlotChange): Promise<void> {
-    for (const piece of piecesBetween(this.state, to)) await this.#ask({ kind: 'Stage', ...piece });
+    const pieces = piecesBetween(this.state, to);
+    for (const piece of pieces.slice(0, -1)) await this.#ask({ kind: 'Stage', ...piece });
     await this.#ask({
       kind: 'Flip',
-      revision: to.revision,
-      settings: to.settings,
+      ...pieces.at(-1)!,
+      ...to.head,
       slots: slots.added,
       removedSlots: slots.removed,
+      goneSlabs: goneSlabs(this.state, to),
     });
     this.state = to;
   }
@@ -79,6 +81,11 @@ export class WorkerHandle {
     const exited = once(this.#worker, 'exit');
     this.#worker.postMessage({ kind: 'Drain', patienceMs, graceMs } satisfies ToWorker);
     await exited;
+  }
+
+  /** Before or after a flip: the thread keeps what it is told for upstreams that it does not have yet. */
+  resolved(endpoints: ResolvedEndpoints): void {
+    this.#worker.postMessage({ kind: 'Resolved', endpoints } satisfies ToWorker);
   }
 
   terminate(): void {

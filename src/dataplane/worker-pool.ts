@@ -4,9 +4,9 @@ import type { ListenOptions } from '#transport/transport.ts';
 import { connectionsPerWorker, descriptorLimit } from './descriptor-limit.ts';
 import { MetricReader, newMetricMemory } from './metric-slots.ts';
 import { RouteSlots } from './route-slots.ts';
-import type { SlotChange } from './route-slots.ts';
+import type { RouteChange, SlotChange } from './route-slots.ts';
 import type { TableState } from './table-state.ts';
-import type { ProxySettings } from './worker-protocol.ts';
+import type { ProxySettings, ResolvedEndpoints } from './worker-protocol.ts';
 import { WorkerHandle } from './worker-handle.ts';
 
 export interface WorkerPoolOptions {
@@ -36,6 +36,7 @@ export class WorkerPool {
   readonly #proxy: ProxySettings;
   readonly #handles = new Set<WorkerHandle>();
   #wanted: TableState | undefined = undefined;
+  #resolved: ResolvedEndpoints = new Map();
   #port = 0;
   #restartMs = firstRestartMs;
   #isDraining = false;
@@ -60,9 +61,9 @@ export class WorkerPool {
   }
 
   /** Starts the threads with their first table and listens. Resolves to the port; rejects when it cannot be bound. */
-  async start(state: TableState): Promise<number> {
+  async start(state: TableState, routes: RouteChange): Promise<number> {
     this.#wanted = state;
-    this.slots.update(state.objectIds);
+    this.slots.update(routes);
     // The first one finds out the port, and whether it can be bound at all.
     await this.#spawn();
     await Promise.all(Array.from({ length: this.#options.workers - 1 }, () => this.#spawn()));
@@ -70,11 +71,17 @@ export class WorkerPool {
   }
 
   /** Serves `state` from now on. Workers that are busy with an older one go on from there. */
-  update(state: TableState): void {
+  update(state: TableState, routes: RouteChange): void {
     this.#wanted = state;
-    const change = this.slots.update(state.objectIds);
+    const change = this.slots.update(routes);
     for (const [, slot] of change.added) this.metrics.clear(slot);
     for (const handle of this.#handles) void this.#bring(handle, change);
+  }
+
+  /** What DNS says now: no new revision is needed for it. */
+  resolve(endpoints: ResolvedEndpoints): void {
+    this.#resolved = endpoints;
+    for (const handle of this.#handles) handle.resolved(endpoints);
   }
 
   async drain(patienceMs: number, graceMs: number): Promise<void> {
@@ -104,6 +111,7 @@ export class WorkerPool {
     );
     this.metrics.add(metrics);
     this.#handles.add(handle);
+    if (this.#resolved.size > 0) handle.resolved(this.#resolved);
     await this.#bring(handle, { added: [...this.slots.entries], removed: [] });
     try {
       this.#port = await handle.listen({ ...this.#options.listen, port: this.#port });
@@ -141,7 +149,7 @@ export class WorkerPool {
 
   #reportServed(): void {
     let served = Infinity;
-    for (const handle of this.#handles) served = Math.min(served, handle.state?.revision ?? -1);
+    for (const handle of this.#handles) served = Math.min(served, handle.state?.head.revision ?? -1);
     if (served >= 0 && served < Infinity) this.#options.onServed(served);
   }
 

@@ -7,8 +7,9 @@
 // sockets again, so only an empty queue lets requests through between two pieces.
 import { defaultParserLimits } from '#h1/parser-limits.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
-import type { Settings } from '#model/route-model.ts';
+import type { Endpoint } from '#model/route-model.ts';
 import type { ListenOptions } from '#transport/transport.ts';
+import type { Piece, TableHead } from './table-state.ts';
 
 /** What holds for every connection of a data plane. */
 export interface ProxySettings {
@@ -31,6 +32,9 @@ export const defaultProxySettings: ProxySettings = {
   proxyProtocolPeers: [],
 };
 
+/** Upstream id -> its endpoints. */
+export type ResolvedEndpoints = ReadonlyMap<string, readonly Endpoint[]>;
+
 /** What a thread is started with. */
 export interface WorkerStart {
   readonly metrics: SharedArrayBuffer;
@@ -39,23 +43,18 @@ export interface WorkerStart {
 }
 
 export type ToWorker =
-  | {
-      readonly kind: 'Stage';
-      /** JSON of a VirtualHost each. */
-      readonly hosts: readonly string[];
-      /** JSON of an Upstream each. */
-      readonly upstreams: readonly string[];
-      readonly removedHosts: readonly string[];
-      readonly removedUpstreams: readonly string[];
-    }
-  | {
+  | ({ readonly kind: 'Stage' } & Piece)
+  /** With the last piece: a small change takes one message. */
+  | ({
       readonly kind: 'Flip';
-      readonly revision: number;
-      readonly settings: Settings;
       /** Where the counters of a route are kept, for the routes that are new. */
       readonly slots: readonly (readonly [objectId: string, slot: number])[];
       readonly removedSlots: readonly string[];
-    }
+      readonly goneSlabs: readonly number[];
+    } & Piece &
+      TableHead)
+  /** The endpoints of all upstreams of a DNS name, as far as they are known; not answered. */
+  | { readonly kind: 'Resolved'; readonly endpoints: ResolvedEndpoints }
   | { readonly kind: 'Listen'; readonly options: ListenOptions }
   | { readonly kind: 'Drain'; readonly patienceMs: number; readonly graceMs: number };
 

@@ -6,9 +6,9 @@ import { ProxyServer } from '#proxy/proxy-server.ts';
 import { AccessLog } from '#telemetry/access-log.ts';
 import { transport } from '#transport/current.ts';
 import { TimerWheel } from '#transport/timer-wheel.ts';
+import { LiveTable } from './live-table.ts';
 import { MetricWriter } from './metric-slots.ts';
 import { Recorder } from './recorder.ts';
-import { StagedTable } from './staged-table.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
 
 function serveMain(port: NonNullable<typeof parentPort>): void {
@@ -26,18 +26,22 @@ function serveMain(port: NonNullable<typeof parentPort>): void {
   );
   context.bodyBytesPerSecond = proxy.bodyBytesPerSecond;
   const server = new ProxyServer(context, proxy.connections);
-  const staged = new StagedTable();
+  const table = new LiveTable();
 
   port.on('message', (message: ToWorker) => {
     switch (message.kind) {
       case 'Stage':
-        staged.stage(message);
+        table.stage(message);
         tell({ kind: 'Staged' });
         break;
       case 'Flip':
         recorder.assign(message.slots, message.removedSlots);
-        server.serve(staged.flip(message.revision, message.settings));
+        table.stage(message);
+        server.serve(table.flip(message, message.goneSlabs));
         tell({ kind: 'Flipped', revision: message.revision });
+        break;
+      case 'Resolved':
+        table.resolve(message.endpoints);
         break;
       case 'Listen':
         server.listen(message.options).then(

@@ -31,7 +31,12 @@ interface ListBody {
   readonly kind?: string;
   /** null where the API server has nothing to list. */
   readonly items?: readonly KubeObject[] | null;
-  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly metadata?: {
+    readonly resourceVersion?: string;
+    readonly continue?: string;
+    /** In pages to come; absent on the last one, and where there is a selector. */
+    readonly remainingItemCount?: number;
+  };
 }
 
 interface WatchLine {
@@ -43,8 +48,11 @@ export class ApiSource<T extends KubeObject> implements Source<T> {
   readonly name: string;
   readonly #client: ApiClient;
   readonly #resource: Resource;
+  readonly #slim: (object: KubeObject) => KubeObject;
 
-  constructor(client: ApiClient, resource: Resource) {
+  /** `slim`: what is kept of each object, before it is kept anywhere; everything when absent. */
+  constructor(client: ApiClient, resource: Resource, slim: (object: KubeObject) => KubeObject = whole) {
+    this.#slim = slim;
     this.#client = client;
     this.#resource = resource;
     this.name = resource.plural;
@@ -70,7 +78,10 @@ export class ApiSource<T extends KubeObject> implements Source<T> {
       for (const item of page) items.push(this.#read(item));
       onPage();
       next = body.metadata?.continue ?? '';
-      if (next === '') return { items, resourceVersion };
+      if (next !== '') continue;
+      if ((body.metadata?.remainingItemCount ?? 0) > 0)
+        throw new Error(`the API server's list of ${this.name} ends before its end`);
+      return { items, resourceVersion };
     }
   }
 
@@ -119,8 +130,17 @@ export class ApiSource<T extends KubeObject> implements Source<T> {
     if (typeof object?.metadata?.name !== 'string') throw new Error(`an object of ${this.name} has no name`);
     const { managedFields: _, ...metadata } = object.metadata;
     const { groupVersion, kind } = this.#resource;
-    return { ...object, apiVersion: groupVersion.replace(/^\/apis?\//, ''), kind, metadata } as unknown as T;
+    return this.#slim({
+      ...object,
+      apiVersion: groupVersion.replace(/^\/apis?\//, ''),
+      kind,
+      metadata,
+    }) as unknown as T;
   }
+}
+
+function whole(object: KubeObject): KubeObject {
+  return object;
 }
 
 /** The path of a collection, with its selectors and `query`. */

@@ -25,11 +25,15 @@ export interface ReflectOptions<T extends KubeObject> {
   readonly onError: (error: unknown) => void;
   /** The copy has just been in step with the API server: the material of a gauge of staleness. */
   readonly onContact?: () => void;
+  /** `after` with those of its values that are as in `before` taken from there, so that they need not be kept twice. */
+  readonly reuse?: (before: T, after: T) => T;
   readonly signal: AbortSignal;
   readonly listTimeoutMs?: number;
   readonly silenceMs?: number;
   /** An empty list after a full one is believed when another one says so this much later. */
   readonly confirmEmptyMs?: number;
+  /** Something was there before this copy began: a first list that is empty is not believed at once either. */
+  readonly isSomethingExpected?: boolean;
   readonly backOff?: BackOff;
 }
 
@@ -64,6 +68,7 @@ class Reflector<T extends KubeObject> {
   readonly #options: ReflectOptions<T>;
   readonly #backOff: BackOff;
   #all = new Map<string, T>();
+  #isFirst = true;
 
   constructor(source: Source<T>, options: ReflectOptions<T>) {
     this.#source = source;
@@ -93,13 +98,15 @@ class Reflector<T extends KubeObject> {
       const { items, resourceVersion } = await this.#source.list(deadline.signal, () => deadline.extend());
       this.#contact();
       // Everything gone at once is more often a server that has lost its mind than a cluster that has been emptied.
-      if (items.length === 0 && this.#all.size > 0 && !mayBeEmpty)
+      const isDoubtful = this.#all.size > 0 || (this.#isFirst && this.#options.isSomethingExpected === true);
+      if (items.length === 0 && isDoubtful && !mayBeEmpty)
         return {
           kind: 'Waiting',
           delayMs: this.#options.confirmEmptyMs ?? confirmEmptyDefaultMs,
           next: { kind: 'Listing', mayBeEmpty: true },
         };
-      this.#all = new Map(items.map((item) => [keyOf(item), item]));
+      this.#isFirst = false;
+      this.#all = new Map(items.map((item) => [keyOf(item), this.#reuse(item)]));
       this.#options.onChange(this.#all, { kind: 'Listed' });
       return { kind: 'Watching', resourceVersion };
     } catch (error) {
@@ -147,12 +154,20 @@ class Reflector<T extends KubeObject> {
   #take(kind: 'Applied' | 'Deleted', object: T): void {
     const key = keyOf(object);
     const before = this.#all.get(key);
-    if (kind === 'Deleted') this.#all.delete(key);
-    else this.#all.set(key, object);
-    this.#options.onChange(
-      this.#all,
-      kind === 'Deleted' ? { kind, before } : { kind, before, after: object },
-    );
+    if (kind === 'Deleted') {
+      this.#all.delete(key);
+      this.#options.onChange(this.#all, { kind, before });
+      return;
+    }
+    const after = this.#reuse(object);
+    this.#all.set(key, after);
+    this.#options.onChange(this.#all, { kind, before, after });
+  }
+
+  #reuse(after: T): T {
+    const { reuse } = this.#options;
+    const before = reuse === undefined ? undefined : this.#all.get(keyOf(after));
+    return reuse === undefined || before === undefined ? after : reuse(before, after);
   }
 
   #failed(error: unknown, next: State): State {

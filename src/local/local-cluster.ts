@@ -17,20 +17,34 @@ const implicitClass: KubernetesObject = {
   spec: { controller: controllerName },
 };
 
-const clusterScoped = new Set(['IngressClass', 'Namespace']);
+const clusterScoped = new Set(['IngressClass', 'Namespace', 'Node']);
 
-export type Collection = 'ingressRoutes' | 'ingressClasses' | 'services' | 'endpointSlices';
+export type Collection =
+  | 'ingressRoutes'
+  | 'ingresses'
+  | 'ingressClasses'
+  | 'services'
+  | 'endpointSlices'
+  | 'secrets'
+  | 'nodes';
 
 const collections: Readonly<Record<string, Collection>> = {
   'flint.dev/v1alpha1 IngressRoute': 'ingressRoutes',
+  'networking.k8s.io/v1 Ingress': 'ingresses',
   'networking.k8s.io/v1 IngressClass': 'ingressClasses',
   'v1 Service': 'services',
   'discovery.k8s.io/v1 EndpointSlice': 'endpointSlices',
+  'v1 Secret': 'secrets',
+  'v1 Node': 'nodes',
 };
+
+/** Other Secrets are none of our business, and are not even kept. */
+const tlsSecretType = 'kubernetes.io/tls';
 
 /** What a manifest is to us: a collection of the view, or a kind that we have no use for. */
 export function collectionOf(object: KubernetesObject): Collection | undefined {
-  return collections[`${object.apiVersion} ${object.kind}`];
+  const collection = collections[`${object.apiVersion} ${object.kind}`];
+  return collection === 'secrets' && object['type'] !== tlsSecretType ? undefined : collection;
 }
 
 export interface RefusedObject {
@@ -45,6 +59,7 @@ export class LocalCluster {
   readonly #validators: ReadonlyMap<string, CrdValidator>;
   #stored = new Map<string, KubernetesObject>();
   claims: Claims = new Map();
+  lastGood: ClusterView['lastGood'] = new Map();
 
   constructor(validators: ReadonlyMap<string, CrdValidator>) {
     this.#validators = validators;
@@ -84,16 +99,20 @@ export class LocalCluster {
   view(now: string): ClusterView {
     const all: Record<Collection, KubernetesObject[]> = {
       ingressRoutes: [],
+      ingresses: [],
       ingressClasses: [],
       services: [],
       endpointSlices: [],
+      secrets: [],
+      nodes: [],
     };
     for (const object of this.#stored.values()) {
       const collection = collectionOf(object);
       if (collection !== undefined) all[collection].push(object);
     }
     if (!all.ingressClasses.some(isOurs)) all.ingressClasses.push(implicitClass);
-    return { ...all, claims: this.claims, now };
+    const { claims, lastGood } = this;
+    return { ...all, issuedCertificates: [], claims, lastGood, now };
   }
 }
 

@@ -41,8 +41,10 @@ export class LocalOperator {
         `${positionText(position)}: ${refText(object)} is refused: ${problem.at} ${problem.message}` +
           (isKept ? '; its last good version stays' : ''),
       );
-    const { model, verdicts, claims } = translate(this.#cluster.view(now), this.#settings);
+    const { model, verdicts, claims, problems } = translate(this.#cluster.view(now), this.#settings);
     this.#cluster.claims = claims;
+    this.#cluster.lastGood = new Map(model.certificates.map((certificate) => [certificate.id, certificate]));
+    for (const { at, message } of problems) warn(`the setting ${at}: ${message}`);
     for (const verdict of verdicts) for (const message of messagesOf(verdict)) warn(message);
     this.#said = said;
     return encode(model);

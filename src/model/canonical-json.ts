@@ -1,9 +1,11 @@
 // Canonical JSON: sorted keys, no spaces. Equal values have equal bytes, so a digest can name them.
 import { createHash } from 'node:crypto';
+import { SecretText } from './secret-text.ts';
 
 /** Plain data only: no undefined, no NaN, no cycles, nothing with a prototype of its own. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (value instanceof SecretText) throw new TypeError('a secret has no JSON');
   if (typeof value === 'object' && value !== null) {
     const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
     return `{${fields.map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`).join(',')}}`;

@@ -1,9 +1,10 @@
 // The ledger of claims as chunks: which namespace owns which host, and since when. It travels with the model, named by
 // the same head, so that one write changes both.
 import { Ajv } from 'ajv';
-import { bucketChunks, compareText } from './bundle.ts';
-import type { StoredChunk } from './bundle.ts';
-import { digestOf, parseJson } from './canonical-json.ts';
+import { Buckets } from './buckets.ts';
+import { canonicalJson, digestOf, parseJson } from './canonical-json.ts';
+import type { StoredChunk } from './chunk.ts';
+import { compareText } from './text-order.ts';
 
 export interface LedgerEntry {
   readonly host: string;
@@ -12,8 +13,21 @@ export interface LedgerEntry {
   readonly since: string;
 }
 
+/** Remembers the entries that stayed the same from one ledger to the next. */
+export class ClaimsEncoder {
+  readonly #buckets = new Buckets<'claims', LedgerEntry>('claims', {
+    keyOf: ({ host }) => host,
+    textOf: canonicalJson,
+  });
+
+  encode(entries: readonly LedgerEntry[]): readonly StoredChunk[] {
+    return this.#buckets.chunksOf(entries);
+  }
+}
+
+/** One ledger by itself. */
 export function encodeClaims(entries: readonly LedgerEntry[]): readonly StoredChunk[] {
-  return bucketChunks('claims', entries, (entry) => entry.host);
+  return new ClaimsEncoder().encode(entries);
 }
 
 const text = { type: 'string', minLength: 1 };

@@ -7,6 +7,7 @@ export const defaultSettings: Settings = {
   clientIdleTimeoutMs: 60_000,
   headTimeoutMs: 10_000,
   attempts: 3,
+  fallback: { kind: 'NotFound' },
 };
 
 export const defaultLoadBalancing: LoadBalancing = 'LeastRequests';

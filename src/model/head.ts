@@ -1,18 +1,13 @@
 // The head: the one object that says which chunks are the model now, and which are the ledger of claims. It is written
 // last and replaced as one value, so whoever reads it sees a whole model or the one before.
-import { Ajv } from 'ajv';
-import type { ChunkKind, Refusal } from './bundle.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalJson, parseJson } from './canonical-json.ts';
+import { refused } from './chunk-reader.ts';
+import type { Refused } from './chunk-reader.ts';
+import { chunkName, chunkNamePattern, parseChunkName, storedKinds } from './chunk.ts';
+import type { ChunkRef, StoredKind } from './chunk.ts';
+import { compileSchema } from './json-schema.ts';
 import { configMapBytes } from './limits.ts';
 import { schemaNumbers, validationMessage } from './route-model-schema.ts';
-
-/** What the operator stores: the kinds of a model, and its own ledger, which no data plane reads. */
-export type StoredKind = ChunkKind | 'claims';
-
-export interface ChunkRef {
-  readonly kind: StoredKind;
-  readonly digest: string;
-}
 
 export interface Head {
   readonly schema: number;
@@ -26,54 +21,61 @@ export interface Head {
   readonly claims: readonly ChunkRef[];
 }
 
-export type DecodedHead =
-  | { readonly kind: 'Decoded'; readonly head: Head }
-  | { readonly kind: 'Refused'; readonly refusal: Refusal; readonly message: string };
+export type DecodedHead = { readonly kind: 'Decoded'; readonly head: Head } | Refused;
 
-/** The name of the object that holds a chunk: `flint-hosts-<SHA-256>`. */
-export function chunkName({ kind, digest }: ChunkRef): string {
-  return `flint-${kind}-${digest}`;
-}
-
-const namePattern = '^flint-(settings|hosts|upstreams|claims)-([0-9a-f]{64})$';
-const nameRegExp = new RegExp(namePattern);
-
-/** Undefined for any other name. */
-export function parseChunkName(name: string): ChunkRef | undefined {
-  const [, kind, digest] = nameRegExp.exec(name) ?? [];
-  return kind === undefined || digest === undefined ? undefined : { kind: kind as StoredKind, digest };
-}
-
+/** Of schema 1 and 2: whole names. From 3 on digests by kind, since a head is written at every change. */
 export function encodeHead({ chunks, claims, ...head }: Head): string {
-  return canonicalJson({
-    ...head,
-    chunks: chunks.map(chunkName).sort(),
-    claims: claims.map(chunkName).sort(),
-  });
+  const refs = [...chunks, ...claims];
+  return canonicalJson(
+    head.schema < 3
+      ? { ...head, chunks: chunks.map(chunkName).sort(), claims: claims.map(chunkName).sort() }
+      : {
+          ...head,
+          chunks: Object.fromEntries(
+            storedKinds.map((kind) => [
+              kind,
+              refs.flatMap((ref) => (ref.kind === kind ? [ref.digest] : [])).sort(),
+            ]),
+          ),
+        },
+  );
 }
 
 const count = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
-const names = { type: 'array', uniqueItems: true, items: { type: 'string', pattern: namePattern } };
+const digest = { type: 'string', pattern: '^[0-9a-f]{64}$' };
+const names = { type: 'array', uniqueItems: true, items: { type: 'string', pattern: chunkNamePattern } };
+const digests = { type: 'array', uniqueItems: true, items: digest };
 
-const validate = new Ajv({ strict: true }).compile({
+const common = { epoch: count, sequence: { ...count, minimum: 1 }, digest };
+
+const validateNamed = compileSchema({
   type: 'object',
   required: ['epoch', 'sequence', 'digest', 'chunks', 'claims'],
+  properties: { ...common, chunks: names, claims: names },
+});
+
+const validateByKind = compileSchema({
+  type: 'object',
+  required: ['epoch', 'sequence', 'digest', 'chunks'],
   properties: {
-    epoch: count,
-    sequence: { ...count, minimum: 1 },
-    digest: { type: 'string', pattern: '^[0-9a-f]{64}$' },
-    chunks: names,
-    claims: names,
+    ...common,
+    chunks: {
+      type: 'object',
+      required: ['claims', 'settings'],
+      properties: Object.fromEntries(storedKinds.map((kind) => [kind, digests])),
+    },
   },
 });
 
-interface HeadText {
-  readonly schema: number;
-  readonly epoch: number;
-  readonly sequence: number;
-  readonly digest: string;
+type HeadFields = Pick<Head, 'schema' | 'epoch' | 'sequence' | 'digest'>;
+
+interface NamedHead extends HeadFields {
   readonly chunks: readonly string[];
   readonly claims: readonly string[];
+}
+
+interface HeadByKind extends HeadFields {
+  readonly chunks: Readonly<Partial<Record<StoredKind, readonly string[]>>>;
 }
 
 /** Total: any text gives a head or a refusal. */
@@ -88,18 +90,46 @@ export function decodeHead(text: string): DecodedHead {
   const schema: unknown =
     typeof content === 'object' && content !== null && 'schema' in content ? content.schema : undefined;
   // First of all: of another schema nothing else is known.
-  if (!schemaNumbers.some((known) => known === schema))
+  if (typeof schema !== 'number' || !schemaNumbers.includes(schema))
     return refused(
       'UnknownSchema',
       `schema ${JSON.stringify(schema) ?? 'undefined'} is none of ${schemaNumbers.join(', ')}`,
     );
+  const validate = schema < 3 ? validateNamed : validateByKind;
   if (!validate(content)) return refused('Malformed', `the head: ${validationMessage(validate)}`);
-  // ajv has proved the shape, names included.
-  const { chunks, claims, ...rest } = content as HeadText;
-  const refs = (list: readonly string[]): ChunkRef[] => list.flatMap((name) => parseChunkName(name) ?? []);
-  return { kind: 'Decoded', head: { ...rest, chunks: refs(chunks), claims: refs(claims) } };
+  // The schema has proved the shape, names included.
+  const { epoch, sequence, digest: modelDigest } = content as HeadFields;
+  const refs = schema < 3 ? namedRefs(content as NamedHead) : refsByKind(content as HeadByKind);
+  return { kind: 'Decoded', head: { schema, epoch, sequence, digest: modelDigest, ...refs } };
 }
 
-function refused(refusal: Refusal, message: string): DecodedHead {
-  return { kind: 'Refused', refusal, message };
+/** Of a head that cannot be read otherwise, one of a later schema say: what orders it; zeros where it does not say. */
+export function peekOrder(text: string): Pick<Head, 'epoch' | 'sequence'> {
+  const content = parseJson(text);
+  const fields: Readonly<Record<string, unknown>> =
+    typeof content === 'object' && content !== null ? { ...content } : {};
+  const number = (value: unknown): number =>
+    typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value < largestPeeked
+      ? value
+      : 0;
+  return { epoch: number(fields['epoch']), sequence: number(fields['sequence']) };
+}
+
+/** A broken head must not use up the numbers. */
+const largestPeeked = 2 ** 52;
+
+type Refs = Pick<Head, 'chunks' | 'claims'>;
+
+function namedRefs({ chunks, claims }: NamedHead): Refs {
+  const refsOf = (list: readonly string[]): ChunkRef[] => list.flatMap((name) => parseChunkName(name) ?? []);
+  return { chunks: refsOf(chunks), claims: refsOf(claims) };
+}
+
+function refsByKind({ chunks }: HeadByKind): Refs {
+  const refsOf = (kind: StoredKind): ChunkRef[] =>
+    (chunks[kind] ?? []).map((each) => ({ kind, digest: each }));
+  return {
+    chunks: storedKinds.filter((kind) => kind !== 'claims').flatMap(refsOf),
+    claims: refsOf('claims'),
+  };
 }

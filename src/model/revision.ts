@@ -1,6 +1,6 @@
 // What a data-plane pod says of itself on `/revision`: the words that operator and data plane share.
 import { Ajv } from 'ajv';
-import type { Refusal } from './bundle.ts';
+import type { Refusal } from './chunk-reader.ts';
 import { validationMessage } from './route-model-schema.ts';
 
 export interface Revision {

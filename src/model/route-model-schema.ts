@@ -2,13 +2,12 @@
 //
 // Unknown fields pass (a newer writer may know more); unknown variants of a union do not. The tables of variants are
 // tied to the types by `satisfies Record<Kind, ...>`: a variant without a schema does not compile.
-import { Ajv } from 'ajv';
-import type { ValidateFunction } from 'ajv';
-import type { ChunkKind } from './bundle.ts';
+import type { ChunkKind } from './chunk.ts';
 import type { Filter, HostRewrite, PathRewrite } from './filters.ts';
-import type { Backend, HostPattern, MethodMatch } from './route-model.ts';
-
-type Schema = Readonly<Record<string, unknown>>;
+import { compileSchema } from './json-schema.ts';
+import type { Schema, SchemaError, Validate } from './json-schema.ts';
+import { writtenEndpointPattern } from './upstream-form.ts';
+import type { Backend, Discovery, Fallback, HostPattern, MethodMatch, RuleRef } from './route-model.ts';
 
 const text: Schema = { type: 'string' };
 const count: Schema = { type: 'integer', minimum: 0 };
@@ -104,8 +103,12 @@ const filter = union({
   ResponseHeaders: headerChanges,
 } satisfies Record<Filter['kind'], Readonly<Record<string, Schema>>>);
 
+function ref(...kinds: readonly RuleRef['kind'][]): Schema {
+  return record({ kind: words(...kinds), namespace: text, name: text, rule: text });
+}
+
 const ruleOfSchema1 = {
-  ref: record({ kind: words('IngressRoute'), namespace: text, name: text, rule: text }),
+  ref: ref('IngressRoute'),
   matches: list(match),
   backends: list(backend),
   timeouts: record({ requestMs: count, backendRequestMs: count, idleMs: count }),
@@ -113,15 +116,18 @@ const ruleOfSchema1 = {
 
 const doubtful = words('Reject', 'Keep', 'Decode');
 
-function hostWith(rule: Schema): Schema {
-  return record({
+const ruleOfSchema2 = { ...ruleOfSchema1, filters: list(filter) };
+const ruleOfSchema3 = record({ ...ruleOfSchema2, ref: ref('IngressRoute', 'Ingress', 'Setting') });
+
+function hostWith(rule: Schema): Readonly<Record<string, Schema>> {
+  return {
     pattern: hostPattern,
     pathPolicy: record({ encodedSlash: doubtful, mergeSlashes: doubtful, backslash: doubtful }),
     rules: list(rule),
-  });
+  };
 }
 
-const upstream = record({
+const upstreamOfSchema1 = {
   id: text,
   loadBalancing: words('RoundRobin', 'LeastRequests'),
   endpoints: list(
@@ -131,26 +137,49 @@ const upstream = record({
       state: words('Ready', 'Terminating'),
     }),
   ),
+};
+
+const discovery = union({
+  Endpoints: {},
+  Dns: {
+    name: { type: 'string', pattern: '^[a-zA-Z0-9._-]{1,253}$' },
+    port: { type: 'integer', minimum: 1, maximum: 65_535 },
+    allowed: words('Public', 'Any'),
+  },
+} satisfies Record<Discovery['kind'], Readonly<Record<string, Schema>>>);
+
+const upstreamOfSchema3 = record({
+  ...upstreamOfSchema1,
+  endpoints: list({ type: 'string', pattern: writtenEndpointPattern }),
+  discovery,
+  zoneHints: list(record({ zone: text, endpoints: list(count) })),
 });
 
-const settings = record({
+const certificate = record({
+  id: text,
+  chain: text,
+  key: text,
+  dnsNames: list(text),
+  notAfter: text,
+  fingerprint: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+});
+
+const settingsOfSchema1 = {
   connectTimeoutMs: count,
   upstreamIdleTimeoutMs: count,
   clientIdleTimeoutMs: count,
   headTimeoutMs: count,
   attempts: { type: 'integer', minimum: 1, maximum: 16 },
-});
+};
 
-const ajv = new Ajv({ discriminator: true, strict: true, strictRequired: false });
+const fallback = union({
+  NotFound: {},
+  Rule: { rule: ruleOfSchema3 },
+} satisfies Record<Fallback['kind'], Readonly<Record<string, Schema>>>);
 
-function validatorsFor(rule: Schema): ReadonlyMap<string, ValidateFunction> {
-  const validators = {
-    settings: ajv.compile(settings),
-    hosts: ajv.compile(list(hostWith(rule))),
-    upstreams: ajv.compile(list(upstream)),
-  } satisfies Record<ChunkKind, ValidateFunction>;
+function validatorsFor(kinds: Partial<Record<ChunkKind, Schema>>): ReadonlyMap<string, Validate> {
   // A Map, since a kind comes from outside and must not find what objects inherit.
-  return new Map(Object.entries(validators));
+  return new Map(Object.entries(kinds).map(([kind, schema]) => [kind, compileSchema(schema)]));
 }
 
 /**
@@ -158,18 +187,48 @@ function validatorsFor(rule: Schema): ReadonlyMap<string, ValidateFunction> {
  *
  *   1  rules without filters
  *   2  rules with filters
+ *   3  rules of Ingresses, a fallback, certificates, zones, upstreams that are DNS names
  */
-export const chunkValidators: ReadonlyMap<number, ReadonlyMap<string, ValidateFunction>> = new Map([
-  [1, validatorsFor(record(ruleOfSchema1))],
-  [2, validatorsFor(record({ ...ruleOfSchema1, filters: list(filter) }))],
+export const chunkValidators: ReadonlyMap<number, ReadonlyMap<string, Validate>> = new Map([
+  [
+    1,
+    validatorsFor({
+      settings: record(settingsOfSchema1),
+      hosts: list(record(hostWith(record(ruleOfSchema1)))),
+      upstreams: list(record(upstreamOfSchema1)),
+    }),
+  ],
+  [
+    2,
+    validatorsFor({
+      settings: record(settingsOfSchema1),
+      hosts: list(record(hostWith(record(ruleOfSchema2)))),
+      upstreams: list(record(upstreamOfSchema1)),
+    }),
+  ],
+  [
+    3,
+    validatorsFor({
+      settings: record({ ...settingsOfSchema1, fallback }),
+      zones: list(record({ node: text, zone: text })),
+      hosts: list(record({ ...hostWith(ruleOfSchema3), certificates: list(text) })),
+      upstreams: list(upstreamOfSchema3),
+      certificates: list(certificate),
+    } satisfies Record<ChunkKind, Schema>),
+  ],
 ]);
 
 /** What this build reads. */
 export const schemaNumbers: readonly number[] = [...chunkValidators.keys()];
+export const newestSchema: number = Math.max(...schemaNumbers);
 
 /** The first error of the validator's last run, with its place. */
-export function validationMessage(validate: ValidateFunction): string {
-  const [error] = validate.errors ?? [];
+export function validationMessage({
+  errors,
+}: {
+  readonly errors?: readonly Partial<SchemaError>[] | null | undefined;
+}): string {
+  const [error] = errors ?? [];
   return error === undefined
     ? 'is malformed'
     : `${error.instancePath || '/'} ${error.message ?? 'is malformed'}`;

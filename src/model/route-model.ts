@@ -1,13 +1,22 @@
 // The contract between operator and data plane: everything a request can depend on, with every default filled in.
 //
-// No optional fields, no nulls, no Kubernetes types; absence is a variant of a union. `hosts` and `upstreams` are
-// sorted by key, and a host's rules by age of their object, so that equal models are equal bytes.
+// No optional fields, no nulls, no Kubernetes types; absence is a variant of a union. The order of `hosts`, `upstreams`
+// and `certificates` means nothing; a host's rules stand in the order of their objects' age.
 import type { Filter } from './filters.ts';
+import type { SecretText } from './secret-text.ts';
 
 export interface RouteModel {
   readonly settings: Settings;
+  /** Where each node stands, for endpoints that are meant for a zone; empty when no endpoint is. */
+  readonly zones: readonly NodeZone[];
   readonly hosts: readonly VirtualHost[];
   readonly upstreams: readonly Upstream[];
+  readonly certificates: readonly Certificate[];
+}
+
+export interface NodeZone {
+  readonly node: string;
+  readonly zone: string;
 }
 
 /** What holds for every route alike. Milliseconds; 0 means none. */
@@ -18,7 +27,11 @@ export interface Settings {
   readonly headTimeoutMs: number;
   /** How many endpoints may be tried for one request, the first one included. */
   readonly attempts: number;
+  readonly fallback: Fallback;
 }
+
+/** What takes a request that no rule takes. */
+export type Fallback = { readonly kind: 'NotFound' } | { readonly kind: 'Rule'; readonly rule: Rule };
 
 export type HostPattern =
   | { readonly kind: 'Exact'; readonly name: string }
@@ -29,6 +42,8 @@ export type HostPattern =
 export interface VirtualHost {
   readonly pattern: HostPattern;
   readonly pathPolicy: PathPolicy;
+  /** Ids of the certificates that this name may be served with, sorted. */
+  readonly certificates: readonly string[];
   /** Older objects first, then in the order of their list: what decides between matches of equal precision. */
   readonly rules: readonly Rule[];
 }
@@ -41,9 +56,9 @@ export interface PathPolicy {
   readonly backslash: DoubtfulPath;
 }
 
-/** The rule of a user's object, for logs, metrics and explanations. */
+/** The rule of a user's object, for logs, metrics and explanations. Setting: what whoever runs Flint has decided. */
 export interface RuleRef {
-  readonly kind: 'IngressRoute';
+  readonly kind: 'IngressRoute' | 'Ingress' | 'Setting';
   readonly namespace: string;
   readonly name: string;
   /** The rule's name, or `rules[2]` for one without. */
@@ -102,7 +117,29 @@ export interface Upstream {
   /** `namespace/service:port`, unique in the model. */
   readonly id: string;
   readonly loadBalancing: LoadBalancing;
+  readonly discovery: Discovery;
+  /** Sorted by address and port. Empty where the data plane has to find them itself. */
   readonly endpoints: readonly Endpoint[];
+  /** Which endpoints each zone should use; empty unless every zone that has nodes has some. Sorted by zone. */
+  readonly zoneHints: readonly ZoneHint[];
+}
+
+/** Where the endpoints of an upstream come from. */
+export type Discovery =
+  | { readonly kind: 'Endpoints' }
+  /** The addresses of a DNS name, resolved by the data plane: of a Service of type ExternalName. */
+  | {
+      readonly kind: 'Dns';
+      readonly name: string;
+      readonly port: number;
+      /** Public: answers that are private, link-local, loopback and the like are refused. */
+      readonly allowed: 'Public' | 'Any';
+    };
+
+export interface ZoneHint {
+  readonly zone: string;
+  /** Indexes into `endpoints`, ascending. */
+  readonly endpoints: readonly number[];
 }
 
 export interface Endpoint {
@@ -110,6 +147,21 @@ export interface Endpoint {
   readonly port: number;
   /** Terminating: still serving, taken only when nothing is Ready. */
   readonly state: 'Ready' | 'Terminating';
+}
+
+/** A chain and its key, swapped as one value. */
+export interface Certificate {
+  /** `namespace/secret`, unique in the model. */
+  readonly id: string;
+  /** PEM, the leaf first. */
+  readonly chain: string;
+  /** PEM, PKCS #8. */
+  readonly key: SecretText;
+  readonly dnsNames: readonly string[];
+  /** RFC 3339. */
+  readonly notAfter: string;
+  /** SHA-256 of the leaf, lower-case hex. */
+  readonly fingerprint: string;
 }
 
 /** `10.0.0.1:80`, `[2001:db8::1]:80`: how logs and explanations name an endpoint. */

@@ -25,6 +25,16 @@ export interface Tally {
   readonly laggards: readonly string[];
 }
 
+/** What the pods say that they understand. */
+export interface Understanding {
+  /** Of every pod that has answered, ready or not: the schema numbers of each. */
+  readonly running: readonly (readonly number[])[];
+  /** Of those that count. */
+  readonly counting: readonly (readonly number[])[];
+  /** Pods that count and have not answered yet. */
+  readonly unknown: number;
+}
+
 /** A pod that has not answered for this long does not count: it must not hold every deploy. */
 const silenceDefaultMs = 30_000;
 const namedLaggards = 3;
@@ -35,7 +45,7 @@ const leastPauseMs = 20;
 const idlePauseMs = 100;
 
 interface Member {
-  readonly candidate: Candidate;
+  candidate: Candidate;
   readonly ending: AbortController;
   revision: Revision | undefined;
   answeredMs: number;
@@ -60,7 +70,15 @@ export class Acknowledgements {
       this.#members.delete(key);
     }
     for (const [key, candidate] of wanted) {
-      if (this.#members.has(key) || this.#options.signal.aborted) continue;
+      const known = this.#members.get(key);
+      if (known !== undefined) {
+        // Time to answer begins anew for one that has become ready.
+        if (candidate.counts && !known.candidate.counts && known.revision === undefined)
+          known.answeredMs = performance.now();
+        known.candidate = candidate;
+        continue;
+      }
+      if (this.#options.signal.aborted) continue;
       const member: Member = {
         candidate,
         ending: new AbortController(),
@@ -80,7 +98,7 @@ export class Acknowledgements {
     let total = 0;
     let serving = 0;
     for (const { candidate, revision, isSilent } of this.#members.values()) {
-      if (isSilent) continue;
+      if (isSilent || !candidate.counts) continue;
       total++;
       if (revision !== undefined && revision.sequence >= sequence && this.#isOurs(revision)) serving++;
       else if (laggards.length < namedLaggards)
@@ -106,7 +124,8 @@ export class Acknowledgements {
   findSilent(): void {
     const { silenceMs = silenceDefaultMs, onSilence, onChange } = this.#options;
     for (const member of this.#members.values()) {
-      if (member.isSilent || performance.now() - member.answeredMs < silenceMs) continue;
+      if (member.isSilent || !member.candidate.counts) continue;
+      if (performance.now() - member.answeredMs < silenceMs) continue;
       member.isSilent = true;
       onSilence(member.candidate);
       onChange();
@@ -114,7 +133,22 @@ export class Acknowledgements {
   }
 
   get count(): number {
-    return [...this.#members.values()].filter(({ isSilent }) => !isSilent).length;
+    let count = 0;
+    for (const { candidate, isSilent } of this.#members.values()) if (candidate.counts && !isSilent) count++;
+    return count;
+  }
+
+  get understanding(): Understanding {
+    const running: (readonly number[])[] = [];
+    const counting: (readonly number[])[] = [];
+    let unknown = 0;
+    for (const { candidate, revision, isSilent } of this.#members.values()) {
+      if (revision !== undefined) {
+        running.push(revision.schemas);
+        if (candidate.counts) counting.push(revision.schemas);
+      } else if (candidate.counts && !isSilent) unknown++;
+    }
+    return { running, counting, unknown };
   }
 
   /** Published by this leader, or found by it: a number alone proves nothing after a head was lost. */

@@ -50,7 +50,7 @@ export class EventRecorder {
           eventTime: microTime(new Date()),
           type,
           reason,
-          note: note.length <= largestNote ? note : `${note.slice(0, largestNote - 3)}...`,
+          note: shortened(note),
           action: 'Reconcile',
           reportingController: controllerName,
           reportingInstance: identity.slice(0, 128),
@@ -62,4 +62,14 @@ export class EventRecorder {
       if (!signal.aborted) onError(error);
     }
   }
+}
+
+/** The API server counts bytes. */
+function shortened(note: string): string {
+  if (Buffer.byteLength(note) <= largestNote) return note;
+  // A character that is cut in two is left out.
+  const text = Buffer.from(note)
+    .subarray(0, largestNote - 3)
+    .toString('utf8');
+  return `${text.replace(/\uFFFD$/, '')}...`;
 }

@@ -1,11 +1,14 @@
-// Gathers changes: acts when they have paused, not again at once, and never later than a maximum after the first.
+// Gathers changes: acts when they have paused, and never later than a maximum after the first. What acting costs decides
+// how soon it may act again: a single change is acted on at once, and a storm of them takes no more than its share.
 
 export interface HoldOffTimes {
   /** Without a further change for this long, it acts. */
   readonly quietMs: number;
-  /** From one act to the next: a single change is acted on at once, a stream of them in steps. */
+  /** From one act to the next, at least. */
   readonly spacingMs: number;
-  /** From a change to its act, however many follow; above spacingMs. */
+  /** Times what the last act took: the share of time that acting may take is one in this plus one. */
+  readonly restFactor: number;
+  /** From a change to its act, however many follow. */
   readonly maximumMs: number;
 }
 
@@ -13,8 +16,11 @@ export class HoldOff {
   readonly #times: HoldOffTimes;
   readonly #act: () => void;
   #timer: NodeJS.Timeout | undefined = undefined;
-  #firstMs = 0;
-  #actedMs = -Infinity;
+  /** Of the changes that have not been acted on. */
+  #firstMs: number | undefined = undefined;
+  #lastMs = 0;
+  #freeMs = -Infinity;
+  #isActing = false;
 
   constructor(times: HoldOffTimes, act: () => void) {
     this.#times = times;
@@ -22,23 +28,45 @@ export class HoldOff {
   }
 
   touch(): void {
-    const { quietMs, spacingMs, maximumMs } = this.#times;
     const nowMs = performance.now();
-    if (this.#timer === undefined) this.#firstMs = nowMs;
-    else clearTimeout(this.#timer);
-    const dueMs = Math.min(nowMs + quietMs, this.#firstMs + maximumMs);
-    const waitMs = Math.max(dueMs, this.#actedMs + spacingMs) - nowMs;
-    this.#timer = setTimeout(() => this.#onDue(), Math.max(0, waitMs));
+    this.#firstMs ??= nowMs;
+    this.#lastMs = nowMs;
+    this.#schedule(nowMs);
+  }
+
+  /** An act begins, whoever asked for it: what changes from here on is held off until it has ended. */
+  acting(): void {
+    this.cancel();
+    this.#isActing = true;
+    this.#freeMs = performance.now() + this.#times.spacingMs;
+  }
+
+  /** It has ended, after `costMs`. */
+  acted(costMs: number): void {
+    const nowMs = performance.now();
+    this.#isActing = false;
+    this.#freeMs = Math.max(this.#freeMs, nowMs + costMs * this.#times.restFactor);
+    if (this.#firstMs !== undefined) this.#schedule(nowMs);
   }
 
   cancel(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#firstMs = undefined;
+  }
+
+  #schedule(nowMs: number): void {
+    if (this.#isActing || this.#firstMs === undefined) return;
+    const { quietMs, maximumMs } = this.#times;
+    const latestMs = this.#firstMs + maximumMs;
+    const dueMs = Math.min(Math.max(this.#lastMs + quietMs, this.#freeMs), latestMs);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#onDue(), Math.max(0, dueMs - nowMs));
   }
 
   #onDue(): void {
-    this.#timer = undefined;
-    this.#actedMs = performance.now();
+    this.cancel();
+    this.#freeMs = performance.now() + this.#times.spacingMs;
     this.#act();
   }
 }

@@ -16,7 +16,9 @@ export type Proof =
   /** It has been proved; later pods, and pods that go, change nothing about it. */
   | { readonly kind: 'Proved'; readonly tally: Tally | undefined }
   /** Not published yet, or not served by everybody. */
-  | { readonly kind: 'Open'; readonly tally: Tally };
+  | { readonly kind: 'Open'; readonly tally: Tally }
+  /** Some pods cannot do what it asks for: it waits until they are gone. */
+  | { readonly kind: 'HeldBack'; readonly tally: Tally };
 
 export interface Case {
   readonly generation: number;
@@ -40,15 +42,22 @@ const conditionOfReason: Readonly<Record<ProblemReason, 'Accepted' | 'ResolvedRe
   RouteConflict: 'Accepted',
   PathPolicyConflict: 'Accepted',
   HostTooLarge: 'Accepted',
+  ModelTooLarge: 'Accepted',
   BackendNotFound: 'ResolvedRefs',
   PortNotFound: 'ResolvedRefs',
+  SecretInvalid: 'ResolvedRefs',
+  CertificatePending: 'ResolvedRefs',
   TooManyEndpoints: 'Note',
+  EndpointsUnusable: 'ResolvedRefs',
 };
 
 /** The problems that count for an outcome: notes may change with every endpoint. */
 export function weightyProblems(problems: readonly Problem[]): readonly Problem[] {
   return problems.filter(({ reason }) => conditionOfReason[reason] !== 'Note');
 }
+
+/** What `Programmed` says of an object that is served, or could be. */
+export const proofReasons = ['Pending', 'NoDataPlane', 'DataPlaneTooOld'] as const;
 
 type Said = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
@@ -139,6 +148,14 @@ function judgeProof(
       reason: 'NoDataPlane',
       message: 'there is no data-plane pod that is ready',
     };
+  if (proof.kind === 'HeldBack')
+    return {
+      type,
+      status: 'False',
+      reason: 'DataPlaneTooOld',
+      message:
+        'some data-plane pods are of a version that cannot serve all of it; it is served when the last of them is replaced',
+    };
   const { laggards } = proof.tally;
   const waiting = laggards.length === 0 ? '' : `; waiting for ${laggards.join(', ')}`;
   return {
@@ -154,7 +171,8 @@ function ratio({ serving, total }: Tally): string {
 }
 
 function summaryOf(verdict: Case['verdict'], proof: Proof, before: RouteStatus | undefined): string {
-  if (verdict.kind === 'Rejected') return '';
+  // Of what waits for a rollout no count of pods is of use, and each of them would be a write.
+  if (verdict.kind === 'Rejected' || proof.kind === 'HeldBack') return '';
   return proof.tally === undefined ? (before?.dataPlane.summary ?? '') : ratio(proof.tally);
 }
 

@@ -11,14 +11,16 @@ export interface Candidate {
   readonly node: string;
   /** Of its admin port: `http://10.0.0.7:9901`. */
   readonly url: string;
+  /** Ready, on a Ready node: it has to prove what it serves. Others are asked only for what they understand. */
+  readonly counts: boolean;
 }
 
-/** Pods that are Ready, not terminating, on a Ready node, and have an admin port to ask at. */
+/** Pods that are not terminating and have an admin port to ask at. `nodes` undefined: nodes cannot be read. */
 export function candidatesOf(
   pods: readonly KubernetesObject[],
-  nodes: readonly KubernetesObject[],
+  nodes: readonly KubernetesObject[] | undefined,
 ): readonly Candidate[] {
-  const readyNodes = new Set(nodes.filter(isReady).map((node) => readMeta(node).name));
+  const readyNodes = nodes && new Set(nodes.filter(isReady).map((node) => readMeta(node).name));
   return pods.flatMap((pod) => {
     const { name, namespace, uid, isTerminating } = readMeta(pod);
     const spec = new FieldReader(pod['spec'] ?? {}, 'spec', []);
@@ -26,10 +28,10 @@ export function candidatesOf(
     const node = spec.string('nodeName') ?? '';
     const address = status.string('podIP') ?? '';
     const port = adminPort(spec);
-    if (isTerminating || !isReady(pod) || !readyNodes.has(node) || address === '' || port === undefined)
-      return [];
+    if (isTerminating || address === '' || port === undefined) return [];
     const host = address.includes(':') ? `[${address}]` : address;
-    return [{ name, namespace, uid, node, url: `http://${host}:${port}` }];
+    const counts = isReady(pod) && readyNodes?.has(node) !== false;
+    return [{ name, namespace, uid, node, url: `http://${host}:${port}`, counts }];
   });
 }
 

@@ -5,7 +5,6 @@
 //
 // Level-triggered: every cycle starts from complete collections and ends in a complete model. A cycle that fails is run
 // again; nothing depends on which event came.
-import { readMeta, refText } from '#api/kubernetes-object.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import type { Leadership } from '#cluster/election.ts';
 import { ClusterObjects } from '#cluster/objects.ts';
@@ -15,22 +14,26 @@ import { BackOff } from '#kube/back-off.ts';
 import { delay } from '#kube/deadline.ts';
 import type { Change } from '#kube/reflect.ts';
 import type { KubeObject } from '#kube/source.ts';
-import { encode } from '#model/bundle.ts';
-import type { LedgerEntry } from '#model/claims-ledger.ts';
-import { chunkName } from '#model/head.ts';
+import { BundleEncoder } from '#model/bundle.ts';
+import { chunkName } from '#model/chunk.ts';
 import type { Revision } from '#model/revision.ts';
+import type { Certificate } from '#model/route-model.ts';
 import type { Claims, ClusterView, TranslateSettings } from '#translate/cluster-view.ts';
-import { translate } from '#translate/translate.ts';
+import { Translator } from '#translate/translator.ts';
 import { Acknowledgements } from './acknowledgements.ts';
+import type { Address } from './addresses.ts';
 import { Collections } from './collections.ts';
 import type { CollectionName } from './collections.ts';
-import { EventRecorder } from './event-recorder.ts';
 import { Garbage } from './garbage.ts';
 import { HoldOff } from './hold-off.ts';
+import { Ledger, claimsOf } from './ledger.ts';
 import { candidatesOf } from './members.ts';
 import type { Candidate } from './members.ts';
+import { Outcomes } from './outcomes.ts';
 import { LostLeadership, Publisher } from './publisher.ts';
-import { Statuses } from './statuses.ts';
+import type { Inventory } from './publisher.ts';
+import { isStatusChange, isUnchanged, isZoneChange } from './relevance.ts';
+import { SchemaChooser } from './schema-choice.ts';
 
 export interface OperatorLog {
   info(fields: object, message: string): void;
@@ -44,6 +47,10 @@ export interface OperatorOptions {
   readonly routesNamespace: string;
   readonly systemNamespace: string;
   readonly proxySelector: string;
+  readonly readsClusterScoped: boolean;
+  /** Where the data plane is reached, where that is known; empty: the published Service says it, or the nodes. */
+  readonly publishAddresses: readonly Address[];
+  readonly publishService: { readonly namespace: string; readonly name: string } | undefined;
   readonly chunkRetentionMs: number;
   readonly translate: TranslateSettings;
   readonly ask: (candidate: Candidate, after: number, signal: AbortSignal) => Promise<Revision>;
@@ -54,6 +61,7 @@ export interface OperatorOptions {
 export interface OperatorSnapshot {
   readonly sequence: number;
   readonly publishWrites: number;
+  readonly publishBytes: number;
   readonly statusWrites: number;
   readonly failures: number;
   readonly repairs: number;
@@ -61,9 +69,11 @@ export interface OperatorSnapshot {
   readonly contactAgeSeconds: number;
   readonly cycleSeconds: number;
   readonly routes: ReadonlyMap<string, number>;
+  /** `namespace/secret` -> when it ends, in seconds since 1970. */
+  readonly certificates: ReadonlyMap<string, number>;
 }
 
-const holdOffTimes = { quietMs: 10, spacingMs: 100, maximumMs: 400 };
+const holdOffTimes = { quietMs: 4, spacingMs: 15, restFactor: 3, maximumMs: 400 };
 const tickMs = 1000;
 const believeEveryMs = 10_000;
 
@@ -75,24 +85,31 @@ export class Operator {
   readonly #collections: Collections;
   readonly #publisher: Publisher;
   readonly #acknowledgements: Acknowledgements;
-  readonly #events: EventRecorder;
-  readonly #statuses: Statuses;
+  readonly #outcomes: Outcomes;
   readonly #garbage: Garbage;
   readonly #holdOff: HoldOff;
-  #claims: readonly LedgerEntry[] = [];
+  readonly #translator: Translator;
+  readonly #encoder = new BundleEncoder();
+  #claims: Claims = new Map();
+  readonly #ledger = new Ledger();
+  #certificates: ReadonlyMap<string, Certificate> = new Map();
+  readonly #schemas = new SchemaChooser();
   #isDirty = true;
   #wake: () => void = () => {};
   #failures = 0;
   #repairs = 0;
   #cycleSeconds = 0;
   #believedMs = -Infinity;
+  #day = '';
+  readonly #warned = new Set<string>();
 
   constructor(options: OperatorOptions, leadership: Leadership) {
-    const { client, identity, routesNamespace, log } = options;
+    const { client, routesNamespace, log } = options;
     const { signal } = leadership;
     const isLeading = (): boolean => leadership.isHeld() && !signal.aborted;
     this.#options = options;
     this.#leadership = leadership;
+    this.#translator = new Translator(options.translate);
     this.#objects = new ClusterObjects(client);
     this.#holdOff = new HoldOff(holdOffTimes, () => {
       this.#isDirty = true;
@@ -100,6 +117,7 @@ export class Operator {
     });
     this.#collections = new Collections({
       ...options,
+      claimants: () => new Set([...this.#claims.values()].map(({ namespace }) => namespace)),
       onChange: (name, change) => this.#onChange(name, change),
       onError: (name, error) => this.#fail(`${name} could not be followed; trying again`, error),
       signal,
@@ -107,6 +125,7 @@ export class Operator {
     this.#publisher = new Publisher({
       objects: this.#objects,
       namespace: routesNamespace,
+      term: leadership.term,
       isLeading,
       onRepair: (message) => {
         this.#repairs++;
@@ -121,18 +140,13 @@ export class Operator {
       onSilence: (candidate) => this.#onSilence(candidate),
       signal,
     });
-    this.#events = new EventRecorder({
+    this.#outcomes = new Outcomes({
+      ...options,
       objects: this.#objects,
-      identity,
-      onError: (error) => this.#fail('an event was lost', error),
-      signal,
-    });
-    this.#statuses = new Statuses({
-      objects: this.#objects,
+      collections: this.#collections,
       acknowledgements: this.#acknowledgements,
-      events: this.#events,
       isLeading,
-      onError: (error) => this.#fail('a status could not be written; trying again', error),
+      onError: (message, error) => this.#fail(message, error),
       signal,
     });
     this.#garbage = new Garbage(options.chunkRetentionMs);
@@ -140,15 +154,19 @@ export class Operator {
 
   get snapshot(): OperatorSnapshot {
     return {
-      sequence: this.#publisher.head?.sequence ?? 0,
+      sequence: this.#publisher.sequence,
       publishWrites: this.#publisher.writes,
-      statusWrites: this.#statuses.writes,
+      publishBytes: this.#publisher.writtenBytes,
+      statusWrites: this.#outcomes.statusWrites,
       failures: this.#failures,
       repairs: this.#repairs,
       members: this.#acknowledgements.count,
       contactAgeSeconds: this.#collections.contactAgeSeconds,
       cycleSeconds: this.#cycleSeconds,
-      routes: this.#statuses.reasons,
+      routes: this.#outcomes.reasons,
+      certificates: new Map(
+        [...this.#certificates.values()].map(({ id, notAfter }) => [id, Date.parse(notAfter) / 1000]),
+      ),
     };
   }
 
@@ -180,14 +198,17 @@ export class Operator {
 
   async #takeOver(): Promise<void> {
     const { signal } = this.#leadership;
-    const chunks = this.#collections.chunkSource();
+    const sources = this.#collections.chunkSources();
     const backOff = new BackOff();
     while (!signal.aborted) {
       try {
-        this.#claims = await this.#publisher.takeOver(async () => {
-          const { items } = await chunks.list(signal);
-          return items.toSorted(byCreation).map(({ metadata }) => metadata.name);
+        const { claims, certificates } = await this.#publisher.takeOver(async () => {
+          const lists = await Promise.all(sources.map((source) => source.list(signal)));
+          const items = lists.flatMap((list) => list.items);
+          return items.sort(byCreation).map(({ metadata }) => metadata.name);
         });
+        this.#claims = claimsOf(claims);
+        this.#certificates = byId(certificates);
         const { head } = this.#publisher;
         this.#options.log.info({ epoch: head?.epoch ?? 1, sequence: head?.sequence ?? 0 }, 'leading');
         return;
@@ -216,85 +237,118 @@ export class Operator {
   async #cycle(): Promise<boolean> {
     const { log } = this.#options;
     const startedMs = performance.now();
-    const before = this.#publisher.head?.sequence ?? 0;
+    const before = this.#publisher.sequence;
     // What changes from here on asks for another cycle.
     this.#isDirty = false;
+    this.#holdOff.acting();
+    // Whoever has not been asked yet may understand less than all others.
+    this.#acknowledgements.update(this.#candidates());
     try {
       const view = this.#view();
-      const { model, verdicts, claims } = translate(view, this.#options.translate);
-      const bundle = encode(model);
-      const ledger = ledgerOf(claims);
+      const translation = this.#translator.translate(view);
+      const { understanding } = this.#acknowledgements;
+      const published = this.#publisher.head?.schema;
+      const choice = this.#schemas.choose(translation.model, understanding, published);
+      const bundle = this.#encoder.encode(choice.model, choice.schema);
+      const claims = this.#ledger.entriesOf(translation.claims);
       this.#cycleSeconds = (performance.now() - startedMs) / 1000;
       const beyond = this.#beyond(before);
-      const head = await this.#publisher.ensure({ bundle, claims: ledger, beyond }, this.#inventory());
-      this.#claims = ledger;
+      const head = await this.#publisher.ensure({ bundle, claims, beyond }, this.#inventory());
+      this.#claims = translation.claims;
+      this.#certificates = byId(translation.model.certificates);
+      for (const { at, message } of translation.problems) this.#warnOnce(`the setting ${at}: ${message}`);
       if (head.sequence !== before)
         log.info(
-          { sequence: head.sequence, digest: head.digest.slice(0, 12), chunks: head.chunks.length },
+          {
+            sequence: head.sequence,
+            schema: head.schema,
+            digest: head.digest.slice(0, 12),
+            chunks: head.chunks.length,
+          },
           'published a new revision',
         );
-      const routes = newestOf(view.ingressRoutes, this.#collections.all('ingressRoutes'));
       this.#acknowledgements.update(this.#candidates());
-      this.#statuses.publish({ sequence: head.sequence, model, verdicts, routes });
-      this.#statuses.refresh();
+      const { model, heldBack } = choice;
+      this.#outcomes.publish({ sequence: head.sequence, model, heldBack, view, translation });
       return true;
     } catch (error) {
       if (error instanceof LostLeadership) throw error;
       this.#isDirty = true;
       this.#fail('a revision could not be published; trying again', error);
       return false;
+    } finally {
+      this.#holdOff.acted(performance.now() - startedMs);
     }
   }
 
   #view(): ClusterView {
+    const all = (name: CollectionName): readonly KubernetesObject[] => this.#collections.all(name);
     return {
-      ingressRoutes: this.#collections.all('ingressRoutes'),
-      ingressClasses: this.#collections.all('ingressClasses'),
-      services: this.#collections.all('services'),
-      endpointSlices: this.#collections.all('endpointSlices'),
-      claims: new Map(this.#claims.map(({ host, namespace, since }) => [host, { namespace, since }])),
+      ingressRoutes: all('ingressRoutes'),
+      ingresses: all('ingresses'),
+      ingressClasses: all('ingressClasses'),
+      services: all('services'),
+      endpointSlices: all('endpointSlices'),
+      secrets: all('secrets'),
+      nodes: all('nodes'),
+      issuedCertificates: all('issuedCertificates'),
+      claims: this.#claims,
+      lastGood: this.#certificates,
       now: new Date().toISOString(),
     };
   }
 
-  #inventory(): { readonly head: KubeObject | undefined; readonly chunks: readonly KubeObject[] } {
-    const [head] = this.#collections.all('head') as unknown as readonly KubeObject[];
-    return { head, chunks: this.#collections.all('chunks') as unknown as readonly KubeObject[] };
+  #inventory(): Inventory {
+    const all = (name: CollectionName): readonly KubeObject[] =>
+      this.#collections.all(name) as unknown as readonly KubeObject[];
+    const [head] = all('head');
+    const [chunks, secretChunks] = [all('chunks'), all('secretChunks')];
+    return { head, chunks: secretChunks.length === 0 ? chunks : [...chunks, ...secretChunks] };
   }
 
   #candidates(): readonly Candidate[] {
-    return candidatesOf(this.#collections.all('pods'), this.#collections.all('nodes'));
+    const nodes = this.#options.readsClusterScoped ? this.#collections.all('nodes') : undefined;
+    return candidatesOf(this.#collections.all('pods'), nodes);
   }
 
   #onChange(name: CollectionName, change: Change<KubeObject>): void {
     if (name === 'pods' || name === 'nodes') {
       if (this.#collections.isComplete) this.#acknowledgements.update(this.#candidates());
+      // The zone of a node is part of a model.
+      if (name === 'nodes' && isZoneChange(change)) this.#holdOff.touch();
+    } else if (name === 'publishedService') {
+      // Looked at now and then.
     } else if (this.#isOwnWrite(name, change)) {
       // Only what others do to generated objects asks for work.
-    } else if (name === 'ingressRoutes' && isStatusChange(change)) {
-      this.#statuses.observe(change.after);
-      this.#statuses.refresh();
-    } else this.#holdOff.touch();
+    } else if ((name === 'ingressRoutes' || name === 'ingresses') && isStatusChange(change)) {
+      this.#outcomes.observe(name, change.after);
+    } else if (!isUnchanged(change)) this.#holdOff.touch();
     // The last list of all makes the collections complete.
     if (change.kind === 'Listed') this.#holdOff.touch();
   }
 
-  /** A new chunk is our own; one that goes or is replaced may be missed. */
+  /** A new chunk is our own; one that is replaced, or goes without our doing, may be missed. */
   #isOwnWrite(name: CollectionName, change: Change<KubeObject>): boolean {
-    if (change.kind !== 'Applied') return false;
-    if (name === 'chunks') return change.before === undefined;
-    return name === 'head' && this.#publisher.isOwnHead(change.after);
+    if (change.kind === 'Listed') return false;
+    const isChunk = name === 'chunks' || name === 'secretChunks';
+    if (change.kind === 'Deleted')
+      return isChunk && change.before !== undefined && this.#publisher.hasCollected(change.before);
+    return isChunk ? change.before === undefined : name === 'head' && this.#publisher.isOwnHead(change.after);
   }
 
   #onAcknowledged(): void {
-    this.#publishBeyond();
-    this.#statuses.refresh();
+    this.#publishForReaders();
+    this.#outcomes.refresh();
   }
 
-  /** Pods that serve a later revision than the head's: the head was lost, and has to go on above them. */
-  #publishBeyond(): void {
-    const published = this.#publisher.head?.sequence ?? 0;
-    if (published > 0 && this.#acknowledgements.beyond(published) > 0) this.#holdOff.touch();
+  /**
+   * Pods that serve a later revision than the head's: the head was lost, and has to go on above them. And those that are
+   * there now may understand more, or less, than those before.
+   */
+  #publishForReaders(): void {
+    const published = this.#publisher.sequence;
+    const isBehind = published > 0 && this.#acknowledgements.beyond(published) > 0;
+    if (isBehind || !this.#schemas.suits(this.#acknowledgements.understanding)) this.#holdOff.touch();
   }
 
   /** Pods face the internet: what one says may cost a revision now and then, not one after the other. */
@@ -306,22 +360,18 @@ export class Operator {
     return beyond;
   }
 
-  #onSilence({ name, namespace, node, uid }: Candidate): void {
-    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, uid } };
-    this.#options.log.warn({ pod: refText({ kind: 'Pod', name, namespace }), node }, 'a pod is silent');
-    this.#events.record(
-      'Warning',
-      pod,
-      'NoAcknowledgement',
-      'it does not say which revision it serves; objects no longer wait for it',
-    );
+  #onSilence(candidate: Candidate): void {
+    const pod = this.#outcomes.tellOfSilence(candidate);
+    this.#options.log.warn({ pod, node: candidate.node }, 'a pod is silent');
   }
 
   #tick(): void {
     this.#acknowledgements.findSilent();
-    this.#statuses.refresh();
-    // What was not believed a moment ago may be by now.
-    this.#publishBeyond();
+    if (this.#collections.isComplete) this.#outcomes.observeAddresses();
+    this.#outcomes.refresh();
+    this.#touchAtMidnight();
+    // What was not believed a moment ago may be by now; and who has left has said nothing.
+    this.#publishForReaders();
     this.#wake();
   }
 
@@ -332,11 +382,26 @@ export class Operator {
       const inventory = this.#inventory();
       const named = new Set([...head.chunks, ...head.claims].map(chunkName));
       const stored = inventory.chunks.map(({ metadata }) => metadata.name);
-      await this.#publisher.collect(this.#garbage.due(stored, named, performance.now()), inventory);
+      const due = this.#garbage.due(stored, named, performance.now());
+      // Changes do not wait for it.
+      await this.#publisher.collect(due, inventory, () => this.#isDirty);
     } catch (error) {
       if (error instanceof LostLeadership) throw error;
       this.#fail('old chunks could not be collected', error);
     }
+  }
+
+  /** Certificates are judged by the day. */
+  #touchAtMidnight(): void {
+    const day = new Date().toISOString().slice(0, 10);
+    if (this.#day !== '' && this.#day !== day) this.#holdOff.touch();
+    this.#day = day;
+  }
+
+  #warnOnce(message: string): void {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    this.#options.log.warn({}, message);
   }
 
   #fail(message: string, error: unknown): void {
@@ -347,42 +412,10 @@ export class Operator {
   }
 }
 
-/** The spec is the same: only who reads statuses needs to know. */
-function isStatusChange(
-  change: Change<KubeObject>,
-): change is Extract<Change<KubeObject>, { readonly kind: 'Applied' }> {
-  if (change.kind !== 'Applied' || change.before === undefined) return false;
-  const [before, after] = [change.before.metadata, change.after.metadata];
-  return (
-    before.uid === after.uid &&
-    before['generation'] === after['generation'] &&
-    before['deletionTimestamp'] === after['deletionTimestamp']
-  );
-}
-
-/** What was translated, by id, in its newest version as long as that asks for the same. */
-function newestOf(
-  translated: readonly KubernetesObject[],
-  present: readonly KubernetesObject[],
-): ReadonlyMap<string, KubernetesObject> {
-  const routes = new Map(translated.map((object) => [idOf(object), object]));
-  for (const object of present) {
-    const [before, after] = [readMeta(routes.get(idOf(object)) ?? object), readMeta(object)];
-    if (routes.has(idOf(object)) && before.uid === after.uid && before.generation === after.generation)
-      routes.set(idOf(object), object);
-  }
-  return routes;
-}
-
-function idOf(object: KubernetesObject): string {
-  const { namespace, name } = readMeta(object);
-  return `${namespace}/${name}`;
+function byId(certificates: readonly Certificate[]): ReadonlyMap<string, Certificate> {
+  return new Map(certificates.map((certificate) => [certificate.id, certificate]));
 }
 
 function byCreation(a: KubeObject, b: KubeObject): number {
   return String(a.metadata['creationTimestamp']) < String(b.metadata['creationTimestamp']) ? -1 : 1;
-}
-
-function ledgerOf(claims: Claims): readonly LedgerEntry[] {
-  return [...claims].map(([host, claim]) => ({ host, ...claim }));
 }

@@ -7,13 +7,19 @@
 // leader's head has a higher epoch, and its first write takes the resourceVersion away from everyone before it.
 import { isApiError } from '#kube/api-client.ts';
 import { configMapsOf, textOf } from '#kube/config-map.ts';
+import { secretTextOf, secretValue, secretsOf } from '#kube/secret.ts';
 import type { KubeObject } from '#kube/source.ts';
 import type { ClusterObjects, ObjectKind } from '#cluster/objects.ts';
-import type { Bundle, StoredChunk } from '#model/bundle.ts';
-import { decodeClaims, encodeClaims } from '#model/claims-ledger.ts';
+import type { Bundle } from '#model/bundle.ts';
+import { decodeChunk } from '#model/chunk-reader.ts';
+import { chunkName, isSecret, parseChunkName } from '#model/chunk.ts';
+import type { Chunk, ChunkRef, StoredChunk } from '#model/chunk.ts';
+import { ClaimsEncoder, decodeClaims } from '#model/claims-ledger.ts';
 import type { LedgerEntry } from '#model/claims-ledger.ts';
-import { chunkName, decodeHead, encodeHead, parseChunkName } from '#model/head.ts';
-import type { ChunkRef, Head } from '#model/head.ts';
+import { decodeHead, encodeHead, peekOrder } from '#model/head.ts';
+import type { Head } from '#model/head.ts';
+import { newestSchema } from '#model/route-model-schema.ts';
+import type { Certificate } from '#model/route-model.ts';
 import { chunkKey, headKey, headName, partLabel } from '#model/wire-names.ts';
 
 /** A newer leader has written the head. */
@@ -24,6 +30,8 @@ export class LostLeadership extends Error {
 export interface PublisherOptions {
   readonly objects: ClusterObjects;
   readonly namespace: string;
+  /** Of this time in office: higher than that of every earlier one. */
+  readonly term: number;
   /** Asked before every write. */
   readonly isLeading: () => boolean;
   readonly onRepair: (message: string) => void;
@@ -43,6 +51,13 @@ export interface Wanted {
   readonly beyond: number;
 }
 
+/** What an earlier leader has left, for the next model to be made from. */
+export interface Legacy {
+  readonly claims: readonly LedgerEntry[];
+  /** What was served last. */
+  readonly certificates: readonly Certificate[];
+}
+
 interface StoredHead {
   readonly object: KubeObject;
   readonly head: Head;
@@ -51,31 +66,49 @@ interface StoredHead {
 
 export class Publisher {
   writes = 0;
+  /** Of chunks and heads, as they were sent. */
+  writtenBytes = 0;
   readonly #options: PublisherOptions;
-  readonly #kind: ObjectKind;
+  readonly #configMaps: ObjectKind;
+  readonly #secrets: ObjectKind;
+  readonly #claims = new ClaimsEncoder();
   /** Chunks that are there and right: name -> uid. */
   readonly #known = new Map<string, string>();
+  /** Chunks that this leader has deleted, until the watch shows it: `name uid`. */
+  readonly #collected = new Set<string>();
   readonly #digests = new Map<number, string>();
+  #head: Head | undefined = undefined;
   #stored: StoredHead | undefined = undefined;
   #lastText = '';
   #lastDigest = '';
-  /** The highest number that this leader has written or found. */
   #sequence = 0;
-  #epoch = 1;
+  #epoch: number;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-    this.#kind = configMapsOf(options.namespace);
+    this.#configMaps = configMapsOf(options.namespace);
+    this.#secrets = secretsOf(options.namespace);
+    this.#epoch = options.term;
   }
 
-  /** The head as this leader last wrote or found it. */
+  /** The head as this leader last wrote it, whatever others have made of it since. */
   get head(): Head | undefined {
-    return this.#stored?.head;
+    return this.#head;
+  }
+
+  /** The highest number that this leader has written or found; 0: none. */
+  get sequence(): number {
+    return this.#sequence;
   }
 
   /** Whether this is the head that we wrote last, perhaps seen before the answer to that write. */
   isOwnHead(object: KubeObject): boolean {
     return textOf(object, headKey) === this.#lastText;
+  }
+
+  /** Whether this chunk is gone by our own doing. Asked once, when the watch shows it. */
+  hasCollected({ metadata: { name, uid = '' } }: KubeObject): boolean {
+    return this.#collected.delete(`${name} ${uid}`);
   }
 
   /** The digest published as `sequence`, as far as this leader knows. */
@@ -84,27 +117,32 @@ export class Publisher {
   }
 
   /**
-   * Shuts every earlier leader out and returns the ledger of claims that was stored. From here on a write of theirs
-   * meets a head that has changed. `chunkNames` are those that are stored, oldest first: asked for when the head is lost.
+   * Shuts every earlier leader out and returns what it has left. From here on a write of theirs meets a head that has
+   * changed. `chunkNames` are those that are stored, oldest first: asked for when the head is lost.
    */
-  async takeOver(chunkNames: () => Promise<readonly string[]>): Promise<readonly LedgerEntry[]> {
+  async takeOver(chunkNames: () => Promise<readonly string[]>): Promise<Legacy> {
     for (;;) {
       const object = await this.#getHead();
-      const decoded = object === undefined ? undefined : decodeHead(textOf(object, headKey) ?? '');
+      const text = object === undefined ? '' : (textOf(object, headKey) ?? '');
+      const decoded = object === undefined ? undefined : decodeHead(text);
       if (object === undefined || decoded?.kind !== 'Decoded') {
-        // Lost or broken: the first publish replaces it. The ledger is what its chunks still say.
+        // Lost or broken: the first publish replaces it. What it named is what its chunks still say.
         if (decoded?.kind === 'Refused') this.#options.onRepair(`the head is unreadable: ${decoded.message}`);
-        return this.#claimsOf(await chunkNames());
+        const order = peekOrder(text);
+        this.#epoch = Math.max(this.#epoch, order.epoch + 1);
+        this.#sequence = Math.max(this.#sequence, order.sequence);
+        return this.#legacyOf(await chunkNames(), newestSchema);
       }
-      this.#epoch = decoded.head.epoch + 1;
-      if (await this.#writeHead({ ...decoded.head, epoch: this.#epoch }, object))
-        return this.#claimsOf(decoded.head.claims.map(chunkName));
+      const { head } = decoded;
+      this.#epoch = Math.max(this.#epoch, head.epoch + 1);
+      if (await this.#writeHead({ ...head, epoch: this.#epoch }, object))
+        return this.#legacyOf([...head.chunks, ...head.claims].map(chunkName), head.schema);
     }
   }
 
   /** Resolves when what is stored is what is wanted; rejects with what went wrong, and may be called again. */
   async ensure({ bundle, claims, beyond }: Wanted, inventory: Inventory): Promise<Head> {
-    const ledger = encodeClaims(claims);
+    const ledger = this.#claims.encode(claims);
     const uids = new Map(inventory.chunks.map(({ metadata }) => [metadata.name, metadata.uid ?? '']));
     const doubtful = [...bundle.chunks, ...ledger].filter((chunk) => {
       const uid = uids.get(chunkName(chunk));
@@ -131,15 +169,32 @@ export class Publisher {
     }
   }
 
-  /** Deletes chunks by name; one that has come back into use meanwhile is found missing and made again. */
-  async collect(names: readonly string[], inventory: Inventory): Promise<void> {
+  /**
+   * Deletes chunks by name; one that has come back into use meanwhile is found missing and made again. A few at least, and
+   * no more of them when it is enough.
+   */
+  async collect(
+    names: readonly string[],
+    inventory: Inventory,
+    isEnough: () => boolean = () => false,
+  ): Promise<void> {
+    if (names.length === 0) return;
+    // What no watch has shown by now, no watch will show.
+    if (this.#collected.size > mostCollected) this.#collected.clear();
+    const { objects, signal } = this.#options;
     const uids = new Map(inventory.chunks.map(({ metadata }) => [metadata.name, metadata.uid ?? '']));
-    for (const name of names) {
-      this.#assertLeading();
-      await this.#options.objects.delete(this.#kind, name, uids.get(name) ?? '', this.#options.signal);
-      this.#known.delete(name);
-      this.writes++;
-    }
+    await inParallel(
+      names,
+      async (name) => {
+        this.#assertLeading();
+        const uid = uids.get(name) ?? '';
+        this.#collected.add(`${name} ${uid}`);
+        await objects.delete(this.#kindOf(name), name, uid, signal);
+        this.#known.delete(name);
+        this.writes++;
+      },
+      isEnough,
+    );
   }
 
   /**
@@ -149,32 +204,35 @@ export class Publisher {
   async #ensureChunk(chunk: StoredChunk, isStored: boolean): Promise<void> {
     const { objects, signal, onRepair } = this.#options;
     const name = chunkName(chunk);
+    const { text } = chunk;
+    const kind = this.#kindOf(name);
     for (let mayCreate = !isStored && !this.#known.has(name); ; mayCreate = true) {
-      if (mayCreate && (await this.#createChunk(name, chunk.text))) return;
-      const existing = await objects.get(this.#kind, name, signal);
+      if (mayCreate && (await this.#createChunk(name, chunk.kind, text))) return;
+      const existing = await objects.get(kind, name, signal);
       if (existing === undefined) continue;
       const uid = existing.metadata.uid ?? '';
-      if (textOf(existing, chunkKey) === chunk.text && existing['immutable'] === true) {
+      if (storedText(existing) === text && existing['immutable'] === true) {
         this.#known.set(name, uid);
         return;
       }
       onRepair(`chunk ${name} is not what its name says; it is made anew`);
       this.#assertLeading();
-      await objects.delete(this.#kind, name, uid, signal);
+      await objects.delete(kind, name, uid, signal);
       this.writes++;
     }
   }
 
   /** False when there is one of that name. */
-  async #createChunk(name: string, text: string): Promise<boolean> {
+  async #createChunk(name: string, kind: StoredChunk['kind'], text: string): Promise<boolean> {
     this.#assertLeading();
     try {
       const created = await this.#options.objects.create(
-        this.#kind,
-        chunkObject(name, text),
+        this.#kindOf(name),
+        chunkObject(name, kind, text),
         this.#options.signal,
       );
       this.writes++;
+      this.writtenBytes += Buffer.byteLength(text);
       this.#known.set(name, created.metadata.uid ?? '');
       return true;
     } catch (error) {
@@ -184,7 +242,7 @@ export class Publisher {
   }
 
   async #getHead(): Promise<KubeObject | undefined> {
-    return this.#options.objects.get(this.#kind, headName, this.#options.signal);
+    return this.#options.objects.get(this.#configMaps, headName, this.#options.signal);
   }
 
   /** The head as stored: our own last write unless the inventory shows another, and then the API server's word. */
@@ -196,7 +254,7 @@ export class Publisher {
   }
 
   /** A head that is not the one that we wrote last. Throws when a newer leader wrote it. */
-  #readForeign(object: KubeObject): Head | undefined {
+  #readForeign(object: KubeObject): Pick<Head, 'sequence'> | undefined {
     if (object === this.#stored?.object) return undefined;
     const text = textOf(object, headKey) ?? '';
     if (text === this.#stored?.text) {
@@ -205,12 +263,14 @@ export class Publisher {
       return undefined;
     }
     const decoded = decodeHead(text);
+    // Also of a head that is unreadable to us: an operator of a later version may have written it.
+    const order = decoded.kind === 'Refused' ? peekOrder(text) : decoded.head;
+    if (order.epoch > this.#epoch)
+      throw new LostLeadership(`the head is of epoch ${order.epoch}, this leader's is ${this.#epoch}`);
     if (decoded.kind === 'Refused') {
       this.#options.onRepair(`the head is unreadable and made anew: ${decoded.message}`);
-      return undefined;
+      return order;
     }
-    if (decoded.head.epoch > this.#epoch)
-      throw new LostLeadership(`the head is of epoch ${decoded.head.epoch}, this leader's is ${this.#epoch}`);
     if (this.#stored !== undefined)
       this.#options.onRepair('the head was changed by another hand; it is made anew');
     return decoded.head;
@@ -226,9 +286,9 @@ export class Publisher {
     try {
       const object =
         before === undefined
-          ? await objects.create(this.#kind, content, signal)
+          ? await objects.create(this.#configMaps, content, signal)
           : await objects.replace(
-              this.#kind,
+              this.#configMaps,
               {
                 apiVersion: 'v1',
                 kind: 'ConfigMap',
@@ -238,6 +298,8 @@ export class Publisher {
               signal,
             );
       this.writes++;
+      this.writtenBytes += Buffer.byteLength(text);
+      this.#head = head;
       this.#stored = { object, head, text };
       this.#lastDigest = head.digest;
       this.#sequence = Math.max(this.#sequence, head.sequence);
@@ -251,19 +313,33 @@ export class Publisher {
     }
   }
 
-  /** The union of these chunks' claims; where two name one host, the later one holds. */
-  async #claimsOf(names: readonly string[]): Promise<readonly LedgerEntry[]> {
-    const entries = new Map<string, LedgerEntry>();
+  #kindOf(name: string): ObjectKind {
+    const ref = parseChunkName(name);
+    return ref !== undefined && isSecret(ref.kind) ? this.#secrets : this.#configMaps;
+  }
+
+  /** The union of what these chunks say; where two say something of one host or Secret, the later one holds. */
+  async #legacyOf(names: readonly string[], schema: number): Promise<Legacy> {
+    const claims = new Map<string, LedgerEntry>();
+    const certificates = new Map<string, Certificate>();
     for (const name of names) {
       const ref = parseChunkName(name);
-      if (ref?.kind !== 'claims') continue;
-      const object = await this.#options.objects.get(this.#kind, name, this.#options.signal);
-      const claims =
-        object === undefined ? undefined : decodeClaims({ ...ref, text: textOf(object, chunkKey) ?? '' });
-      if (claims === undefined) this.#options.onRepair(`claims are lost: ${name} is missing or broken`);
-      for (const entry of claims ?? []) entries.set(entry.host, entry);
+      if (ref?.kind !== 'claims' && ref?.kind !== 'certificates') continue;
+      const object = await this.#options.objects.get(this.#kindOf(name), name, this.#options.signal);
+      const text = object === undefined ? undefined : storedText(object);
+      const lost = (): void => this.#options.onRepair(`${ref.kind} are lost: ${name} is missing or broken`);
+      if (text === undefined) lost();
+      else if (ref.kind === 'claims') {
+        const entries = decodeClaims({ ...ref, text });
+        if (entries === undefined) lost();
+        for (const entry of entries ?? []) claims.set(entry.host, entry);
+      } else {
+        const content = decodeChunk({ ...ref, text } as Chunk, schema);
+        if (content.kind !== 'certificates') lost();
+        else for (const certificate of content.certificates) certificates.set(certificate.id, certificate);
+      }
     }
-    return [...entries.values()];
+    return { claims: [...claims.values()], certificates: [...certificates.values()] };
   }
 
   #assertLeading(): void {
@@ -277,14 +353,20 @@ function refOf({ kind, digest }: ChunkRef): ChunkRef {
 }
 
 const rememberedRevisions = 1000;
+const mostCollected = 100_000;
 const parallelWrites = 8;
 
-/** A few at a time; rejects with the first failure when those that run have ended. */
-async function inParallel<T>(values: readonly T[], work: (value: T) => Promise<void>): Promise<void> {
+/** A few at a time, each of them until it is enough; rejects with the first failure when those that run have ended. */
+async function inParallel<T>(
+  values: readonly T[],
+  work: (value: T) => Promise<void>,
+  isEnough: () => boolean = () => false,
+): Promise<void> {
   const rest = [...values].reverse();
   const results = await Promise.allSettled(
     Array.from({ length: Math.min(parallelWrites, rest.length) }, async () => {
-      for (let value = rest.pop(); value !== undefined; value = rest.pop()) await work(value);
+      for (let value = rest.pop(); value !== undefined; value = isEnough() ? undefined : rest.pop())
+        await work(value);
     }),
   );
   const failed = results.find((result) => result.status === 'rejected');
@@ -295,6 +377,16 @@ function labels(part: 'head' | 'chunk'): Readonly<Record<string, string>> {
   return { [partLabel]: part, 'app.kubernetes.io/managed-by': 'flint-operator' };
 }
 
-function chunkObject(name: string, text: string): Readonly<Record<string, unknown>> {
-  return { metadata: { name, labels: labels('chunk') }, immutable: true, data: { [chunkKey]: text } };
+/** Of a ConfigMap or a Secret. */
+function storedText(object: KubeObject): string | undefined {
+  return object.kind === 'Secret' ? secretTextOf(object, chunkKey) : textOf(object, chunkKey);
+}
+
+function chunkObject(
+  name: string,
+  kind: StoredChunk['kind'],
+  text: string,
+): Readonly<Record<string, unknown>> {
+  const value = isSecret(kind) ? secretValue(text) : text;
+  return { metadata: { name, labels: labels('chunk') }, immutable: true, data: { [chunkKey]: value } };
 }

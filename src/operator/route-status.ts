@@ -1,4 +1,6 @@
 // The status of an IngressRoute, as the API server stores it, and what of it users read.
+import type { ServedCertificate } from '#translate/verdict.ts';
+import type { Address } from './addresses.ts';
 
 export interface Condition {
   readonly type: ConditionType;
@@ -16,6 +18,14 @@ export interface RouteStatus {
   readonly observedGeneration: number;
   readonly conditions: readonly Condition[];
   readonly dataPlane: { readonly summary: string };
+  readonly addresses?: readonly Address[];
+  readonly certificates?: readonly ServedCertificate[];
+}
+
+/** What stands in a status beside the judgement. */
+export interface Details {
+  readonly addresses: readonly Address[];
+  readonly certificates: readonly ServedCertificate[];
 }
 
 /** A stored status as far as it is ours; undefined when no condition of it is. Others may add conditions of their own. */
@@ -30,6 +40,31 @@ export function readStatus(value: unknown): RouteStatus | undefined {
     observedGeneration: status.observedGeneration ?? 0,
     conditions,
     dataPlane: { summary: status.dataPlane?.summary ?? '' },
+    addresses: listOf(status.addresses) as readonly Address[],
+    certificates: listOf(status.certificates) as readonly ServedCertificate[],
+  };
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as readonly unknown[]) : [];
+}
+
+/** Whether only the details differ: they can wait, and are the same for many. */
+export function isSameJudgement(a: RouteStatus | undefined, b: RouteStatus | undefined): boolean {
+  return isSameStatus(a && withDetails(a, noDetails), b && withDetails(b, noDetails));
+}
+
+const noDetails: Details = { addresses: [], certificates: [] };
+
+/** Lists that are empty are not written. */
+export function withDetails(status: RouteStatus, { addresses, certificates }: Details): RouteStatus {
+  const { observedGeneration, conditions, dataPlane } = status;
+  return {
+    observedGeneration,
+    conditions,
+    dataPlane,
+    ...(addresses.length === 0 ? {} : { addresses }),
+    ...(certificates.length === 0 ? {} : { certificates }),
   };
 }
 
@@ -42,11 +77,28 @@ export function isSameStatus(a: RouteStatus | undefined, b: RouteStatus | undefi
   return a === b || (a !== undefined && b !== undefined && withoutTimes(a) === withoutTimes(b));
 }
 
+/** Whether two judgements differ at most in their words, which may count pods. */
+export function isSameOutcome(a: RouteStatus, b: RouteStatus | undefined): boolean {
+  const outcomeOf = ({ observedGeneration, conditions }: RouteStatus): string =>
+    JSON.stringify([
+      observedGeneration,
+      conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`).sort(),
+    ]);
+  return b !== undefined && outcomeOf(a) === outcomeOf(b);
+}
+
 function withoutTimes(status: RouteStatus): string {
   const conditions = status.conditions
     .map(({ type, status: value, reason, message, observedGeneration }) =>
       JSON.stringify([type, value, reason, message, observedGeneration]),
     )
     .sort();
-  return JSON.stringify([status.observedGeneration, status.dataPlane.summary, conditions]);
+  const addresses = (status.addresses ?? []).map(({ type, value }) => [type, value]);
+  const certificates = (status.certificates ?? []).map(({ secretName, notAfter, dnsNames }) => [
+    secretName,
+    notAfter,
+    dnsNames,
+  ]);
+  const { observedGeneration, dataPlane } = status;
+  return JSON.stringify([observedGeneration, dataPlane.summary, conditions, addresses, certificates]);
 }

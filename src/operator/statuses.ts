@@ -5,16 +5,37 @@
 // A leader that takes over adopts what is stored: an object that is Ready as it stands stays so without a write.
 import { readMeta, refText } from '#api/kubernetes-object.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
-import { isApiError } from '#kube/api-client.ts';
 import type { ClusterObjects, ObjectKind } from '#cluster/objects.ts';
 import type { RouteModel } from '#model/route-model.ts';
-import type { Verdict } from '#translate/verdict.ts';
+import type { ServedCertificate, Verdict } from '#translate/verdict.ts';
 import type { Acknowledgements, Tally } from './acknowledgements.ts';
+import type { Address } from './addresses.ts';
+import { Budget } from './budget.ts';
 import type { EventRecorder } from './event-recorder.ts';
-import { firstStatus, judge, weightyProblems } from './judge.ts';
-import type { Proof } from './judge.ts';
-import { conditionOf, isSameStatus, readStatus } from './route-status.ts';
+import { firstStatus, judge, stalledAfterMs, weightyProblems } from './judge.ts';
+import { isNewer, resourceVersionOf } from './object-version.ts';
+import {
+  conditionOf,
+  isSameJudgement,
+  isSameOutcome,
+  isSameStatus,
+  readStatus,
+  withDetails,
+} from './route-status.ts';
 import type { RouteStatus } from './route-status.ts';
+import { Tallies } from './tallies.ts';
+import {
+  awake,
+  certificatesText,
+  isStoredAsProved,
+  knownStatus,
+  newestOf,
+  objectsWithEmptyUpstreams,
+  outcomeOf,
+  proofOf,
+} from './tracked-route.ts';
+import type { TrackedRoute } from './tracked-route.ts';
+import { WriteLane } from './write-lane.ts';
 
 export interface StatusesOptions {
   readonly objects: ClusterObjects;
@@ -29,49 +50,50 @@ export interface StatusesOptions {
 export interface Published {
   readonly sequence: number;
   readonly model: RouteModel;
+  /** On IngressRoutes. */
   readonly verdicts: readonly Verdict[];
-  /** `namespace/name` -> the object that was translated. */
-  readonly routes: ReadonlyMap<string, KubernetesObject>;
-}
-
-interface Tracked {
-  object: KubernetesObject;
-  verdict: Verdict;
-  outcome: string;
-  /** The first revision that holds this outcome. */
-  sequence: number;
-  sinceMs: number;
-  /** An upstream of it has no endpoint: perhaps because its EndpointSlice is still on its way here. */
-  isEmpty: boolean;
-  isProved: boolean;
-  provedBy: Tally | undefined;
-  written: KubernetesObject | undefined;
-  isWriting: boolean;
-  notBeforeMs: number;
-  /** Its status says all there is to say until the object changes. */
-  isQuiet: boolean;
+  /** `namespace/name` -> the object that was translated, or a newer version of it that asks for the same. */
+  readonly routeOf: (id: string) => KubernetesObject | undefined;
+  /** `namespace/name` of those that ask for what some pods cannot do. */
+  readonly heldBack: ReadonlySet<string>;
 }
 
 /** Watches of several kinds are not ordered among each other: what looks missing may be a moment away. */
 const settleMs = 500;
 const emptySettleMs = 1000;
-/** Progress of an object that had a status before is told when it takes longer than this. */
+/** Progress of an object that had a status before is told when it takes longer than this, and then now and then. */
 const progressAfterMs = 1000;
+const progressEveryMs = 10_000;
 /** Without any pod for this long, what was proved is proved no more. */
 const noDataPlaneAfterMs = 60_000;
 const retryMs = 1000;
 const parallelWrites = 8;
+/** Addresses are the same for every object: when they change, all are told, and nobody is in a hurry. */
+const detailWritesPerSecond = 50;
+const detailPauseMs = 1000;
 
 export class Statuses {
-  writes = 0;
   readonly #options: StatusesOptions;
-  readonly #tracked = new Map<string, Tracked>();
+  readonly #tracked = new Map<string, TrackedRoute>();
+  readonly #tallies: Tallies;
+  readonly #lane: WriteLane;
   #sequence = 0;
-  #writing = 0;
   #lastMemberMs = performance.now();
+  /** Undefined: nobody knows, and what is stored stays. */
+  #addresses: readonly Address[] | undefined = undefined;
+  readonly #detailWrites = new Budget(detailWritesPerSecond, detailWritesPerSecond);
+  /** A walk over all of them, which waits where there are enough writes under way; and whether another one is to follow. */
+  #walk: Iterator<TrackedRoute> | undefined = undefined;
+  #walksAgain = false;
 
   constructor(options: StatusesOptions) {
     this.#options = options;
+    this.#tallies = new Tallies(options.acknowledgements);
+    this.#lane = new WriteLane({ ...options, parallel: parallelWrites });
+  }
+
+  get writes(): number {
+    return this.#lane.writes;
   }
 
   /** Objects by the reason of their Ready condition, as far as they are ours. */
@@ -84,42 +106,73 @@ export class Statuses {
     return counts;
   }
 
+  /** What every status should say of where the data plane is. */
+  announce(addresses: readonly Address[]): void {
+    if (addresses === this.#addresses) return;
+    this.#addresses = addresses;
+    for (const tracked of this.#tracked.values()) awake(tracked);
+  }
+
   /** To be called after each publish, also when nothing had to be written. */
-  publish({ sequence, model, verdicts, routes }: Published): void {
+  publish({ sequence, model, verdicts, routeOf, heldBack }: Published): void {
     this.#sequence = sequence;
     const empty = objectsWithEmptyUpstreams(model);
     const present = new Set<string>();
     for (const verdict of verdicts) {
       const id = `${verdict.object.namespace}/${verdict.object.name}`;
-      const object = routes.get(id);
+      const object = routeOf(id);
       if (object === undefined) continue;
       present.add(id);
-      const outcome = outcomeOf(object, verdict);
-      const tracked = this.#tracked.get(id);
-      if (tracked?.outcome === outcome) {
-        this.#refreshObject(tracked, object);
-        tracked.verdict = verdict;
-        // Its first endpoints are in this revision, not in the one that has been waited for.
-        if (!tracked.isProved && tracked.isEmpty && !empty.has(id)) tracked.sequence = sequence;
-        tracked.isEmpty = empty.has(id);
-        continue;
-      }
-      this.#tracked.set(id, {
-        object,
-        verdict,
-        outcome,
-        sequence,
-        sinceMs: performance.now(),
-        isEmpty: empty.has(id),
-        isProved: tracked === undefined && isStoredAsProved(object, verdict),
-        provedBy: undefined,
-        written: tracked?.written,
-        isWriting: tracked?.isWriting ?? false,
-        notBeforeMs: 0,
-        isQuiet: false,
-      });
+      this.#publishOne(id, { object, verdict, isEmpty: empty.has(id), isHeldBack: heldBack.has(id) });
     }
-    for (const id of this.#tracked.keys()) if (!present.has(id)) this.#tracked.delete(id);
+    if (present.size < this.#tracked.size)
+      for (const id of this.#tracked.keys()) if (!present.has(id)) this.#tracked.delete(id);
+  }
+
+  #publishOne(id: string, now: Pick<TrackedRoute, 'object' | 'verdict' | 'isEmpty' | 'isHeldBack'>): void {
+    const { object, verdict, isEmpty, isHeldBack } = now;
+    const sequence = this.#sequence;
+    const tracked = this.#tracked.get(id);
+    const isUntouched =
+      tracked?.verdict === verdict && tracked.object === object && tracked.isHeldBack === isHeldBack;
+    const outcome = isUntouched ? tracked.outcome : outcomeOf(object, verdict, isHeldBack);
+    if (tracked?.outcome === outcome) {
+      if (!isUntouched) this.#refreshTracked(tracked, object, verdict);
+      // Its first endpoints are in this revision, not in the one that has been waited for.
+      if (!tracked.isProved && tracked.isEmpty && !isEmpty) {
+        tracked.sequence = sequence;
+        awake(tracked);
+      }
+      tracked.isEmpty = isEmpty;
+      return;
+    }
+    const isSameObject = tracked !== undefined && readMeta(tracked.object).uid === readMeta(object).uid;
+    this.#tracked.set(id, {
+      ...now,
+      outcome,
+      sequence,
+      sinceMs: performance.now(),
+      certificates: isSameObject ? tracked.certificates : (readStatus(object['status'])?.certificates ?? []),
+      certificatesSequence: sequence,
+      isProved: tracked === undefined && !isHeldBack && isStoredAsProved(object, verdict),
+      provedBy: undefined,
+      written: tracked?.written,
+      isWriting: tracked?.isWriting ?? false,
+      notBeforeMs: 0,
+      tellAgainMs: 0,
+      isQuiet: false,
+      dozesAt: undefined,
+      dozesUntilMs: 0,
+    });
+  }
+
+  #refreshTracked(tracked: TrackedRoute, object: KubernetesObject, verdict: Verdict): void {
+    this.#refreshObject(tracked, object);
+    if (certificatesText(verdict) !== certificatesText(tracked.verdict)) {
+      tracked.certificatesSequence = this.#sequence;
+      awake(tracked);
+    }
+    tracked.verdict = verdict;
   }
 
   /** An object has changed without its outcome: somebody, perhaps this operator, has written its status. */
@@ -131,113 +184,158 @@ export class Statuses {
   }
 
   /** A cycle takes time: what it has translated may be older than what a watch has shown meanwhile. */
-  #refreshObject(tracked: Tracked, object: KubernetesObject): void {
-    if (!isNewer(resourceVersionOf(object), resourceVersionOf(tracked.object))) return;
+  #refreshObject(tracked: TrackedRoute, object: KubernetesObject): void {
+    if (!isNewer(object, tracked.object)) return;
     tracked.object = object;
-    tracked.isQuiet = false;
+    // The watch has caught up with what was written.
+    if (tracked.written !== undefined && newestOf(tracked) === object) tracked.written = undefined;
+    awake(tracked);
   }
 
   /** Writes what has to be said now. Cheap when there is nothing. */
   refresh(): void {
+    this.#tallies.renew();
+    this.#walksAgain = true;
+    this.#goOn();
+  }
+
+  /** One walk after the other, for as long as there is room for writes; a write that has ended goes on where it stopped. */
+  #goOn(): void {
     const nowMs = performance.now();
     if (this.#options.acknowledgements.count > 0) this.#lastMemberMs = nowMs;
     const isDeserted = nowMs - this.#lastMemberMs > noDataPlaneAfterMs;
-    for (const tracked of this.#tracked.values()) {
-      if (isDeserted) this.#reopen(tracked);
-      if (tracked.isQuiet || tracked.isWriting || nowMs < tracked.notBeforeMs) continue;
-      if (this.#writing >= parallelWrites) return;
-      this.#refresh(tracked, nowMs);
+    while (this.#lane.isOpen) {
+      if (this.#walk === undefined) {
+        if (!this.#walksAgain) return;
+        this.#walksAgain = false;
+        this.#walk = this.#tracked.values();
+      }
+      const { value: tracked, done } = this.#walk.next();
+      if (done === true) this.#walk = undefined;
+      else {
+        if (isDeserted) this.#reopen(tracked);
+        if (!tracked.isQuiet && !tracked.isWriting && nowMs >= tracked.notBeforeMs)
+          this.#visit(tracked, nowMs);
+      }
     }
   }
 
-  #reopen(tracked: Tracked): void {
+  #reopen(tracked: TrackedRoute): void {
     if (!tracked.isProved) return;
     tracked.isProved = false;
-    tracked.isQuiet = false;
     tracked.sequence = this.#sequence;
+    awake(tracked);
   }
 
-  #refresh(tracked: Tracked, nowMs: number): void {
+  #visit(tracked: TrackedRoute, nowMs: number): void {
+    const tally = this.#tallies.of(tracked.sequence);
+    const certificatesTally = this.#tallies.of(tracked.certificatesSequence);
+    const [known, certificatesKnown] = tracked.dozesAt ?? [];
+    if (known === tally && certificatesKnown === certificatesTally && nowMs < tracked.dozesUntilMs) return;
+    tracked.dozesAt = undefined;
+    if (this.#tellWhatIsDue(tracked, tally, certificatesTally, nowMs)) return;
+    tracked.dozesAt = [tally, certificatesTally];
+    const { sinceMs, tellAgainMs } = tracked;
+    const turns = [settleMs, emptySettleMs, progressAfterMs, stalledAfterMs].map((ms) => sinceMs + ms);
+    tracked.dozesUntilMs = Math.min(...[...turns, tellAgainMs].filter((ms) => ms > nowMs));
+  }
+
+  /** False when there is nothing to say yet. */
+  #tellWhatIsDue(tracked: TrackedRoute, tally: Tally, certificatesTally: Tally, nowMs: number): boolean {
     const { verdict, sinceMs } = tracked;
     const before = knownStatus(tracked);
     if (verdict.kind === 'NotOurs') {
       // Nothing that we said of it holds any more.
       if (before !== undefined) void this.#write(tracked, before, undefined);
       else tracked.isQuiet = true;
-      return;
+      return true;
     }
     const waitedMs = nowMs - sinceMs;
-    const isSettled =
-      waitedMs >=
-      (weightyProblems(verdict.problems).length > 0 ? settleMs : tracked.isEmpty ? emptySettleMs : 0);
-    const tally = this.#options.acknowledgements.tally(tracked.sequence);
-    if (!tracked.isProved && isSettled && tally.total > 0 && tally.serving === tally.total) {
+    const isDoubtful = weightyProblems(verdict.problems).length > 0;
+    const isSettled = waitedMs >= (isDoubtful ? settleMs : tracked.isEmpty ? emptySettleMs : 0);
+    const isServed = tally.total > 0 && tally.serving === tally.total;
+    if (!tracked.isProved && !tracked.isHeldBack && isSettled && isServed) {
       tracked.isProved = true;
       tracked.provedBy = tally;
     }
     const { generation } = readMeta(tracked.object);
     const now = new Date().toISOString();
-    if (!isSettled && before === undefined && weightyProblems(verdict.problems).length > 0) {
+    if (!isSettled && before === undefined && isDoubtful) {
       void this.#write(tracked, before, firstStatus(generation, now));
-      return;
+      return true;
     }
-    const proof: Proof = tracked.isProved
-      ? { kind: 'Proved', tally: tracked.provedBy }
-      : { kind: 'Open', tally };
-    const status = judge({ generation, verdict, proof, before, waitedMs, now });
+    const certificates = this.#servedCertificates(tracked, certificatesTally);
+    const judged = judge({ generation, verdict, proof: proofOf(tracked, tally), before, waitedMs, now });
+    const addresses = this.#addresses ?? before?.addresses ?? [];
+    const status = withDetails(judged, { addresses, certificates });
     if (isSameStatus(status, before)) {
-      // An open proof may come any moment, however long it has been waited for.
-      const isDecided = tracked.isProved || verdict.kind === 'Rejected';
+      const isDecided =
+        (tracked.isProved && certificates === tracked.certificates) || verdict.kind === 'Rejected';
       tracked.isQuiet = isDecided && conditionOf(status, 'Reconciling') === undefined;
-      return;
+      return tracked.isQuiet;
+    }
+    if (before !== undefined && isSameJudgement(status, before)) {
+      if (this.#detailWrites.take()) void this.#write(tracked, before, status);
+      else tracked.notBeforeMs = nowMs + detailPauseMs * (1 + Math.random());
+      return true;
     }
     const isFinal = isSettled && (tracked.isProved || verdict.kind === 'Rejected');
+    const isNews = !isSameOutcome(status, before);
+    const isTime = waitedMs >= progressAfterMs && (isNews || nowMs >= tracked.tellAgainMs);
     // An object without any condition passes for done with the tools that wait for it.
-    if (isFinal || before === undefined || waitedMs >= progressAfterMs)
-      void this.#write(tracked, before, status);
+    if (!isFinal && before !== undefined && !isTime) return false;
+    if (!isFinal) tracked.tellAgainMs = nowMs + progressEveryMs;
+    void this.#write(tracked, before, status);
+    return true;
+  }
+
+  /** What is on its way is told when every pod serves it; until then what was told stays. */
+  #servedCertificates(tracked: TrackedRoute, { total, serving }: Tally): readonly ServedCertificate[] {
+    const { verdict } = tracked;
+    const wanted = verdict.kind === 'Accepted' ? verdict.certificates : [];
+    if (tracked.isHeldBack) return [];
+    const isSame = JSON.stringify(wanted) === JSON.stringify(tracked.certificates);
+    if (!isSame && wanted.length > 0 && (total === 0 || serving < total)) return [...tracked.certificates];
+    tracked.certificates = wanted;
+    return wanted;
   }
 
   /** `status` undefined: what we said is taken back. */
   async #write(
-    tracked: Tracked,
+    tracked: TrackedRoute,
     before: RouteStatus | undefined,
     status: RouteStatus | undefined,
   ): Promise<void> {
-    const { objects, isLeading, onError, signal } = this.#options;
-    if (!isLeading() || signal.aborted) return;
+    const { objects, signal } = this.#options;
     const newest = newestOf(tracked);
     const { namespace, name } = readMeta(newest);
+    const version = resourceVersionOf(newest);
     tracked.isWriting = true;
-    this.#writing++;
     let isFutile = false;
-    try {
-      tracked.written = (await objects.applyStatus(
-        { ...kindOfRoutes, namespace },
-        name,
-        resourceVersionOf(newest),
-        status ?? {},
-        signal,
-      )) as unknown as KubernetesObject;
-      this.writes++;
+    const isWritten = await this.#lane.run(async () => {
+      const kind = { ...kindOfRoutes, namespace };
+      const applied = await objects.applyStatus(kind, name, version, status ?? {}, signal);
+      // Of the object nothing else is new.
+      tracked.written = {
+        ...newest,
+        metadata: applied.metadata,
+        status: applied['status'],
+      } as unknown as KubernetesObject;
       // Another manager holds fields that we want gone: saying it again would not help.
-      isFutile = resourceVersionOf(tracked.written) === resourceVersionOf(newest);
-      if (status !== undefined && !isFutile) this.#tell(newest, before, status);
-    } catch (error) {
-      tracked.notBeforeMs = performance.now() + retryMs;
-      // Changed or gone meanwhile: its next version is on its way.
-      if (!isApiError(error, 409) && !isApiError(error, 404) && !signal.aborted) onError(error);
-    } finally {
-      // The object may have been judged anew meanwhile, and is another entry then.
-      const current = this.#tracked.get(`${namespace}/${name}`);
-      if (current !== undefined) {
-        current.isWriting = false;
-        current.written = tracked.written;
-        if (isFutile) current.isQuiet = true;
-      }
-      tracked.isWriting = false;
-      this.#writing--;
+      isFutile = resourceVersionOf(tracked.written) === version;
+    });
+    tracked.isWriting = false;
+    if (!isWritten) tracked.notBeforeMs = performance.now() + retryMs;
+    else if (status !== undefined && !isFutile) this.#tell(newest, before, status);
+    // The object may have been judged anew meanwhile, and is another entry then.
+    const current = this.#tracked.get(`${namespace}/${name}`);
+    if (current !== undefined) {
+      current.isWriting = false;
+      current.written = tracked.written;
+      if (isFutile) current.isQuiet = true;
     }
-    this.refresh();
+    this.#walksAgain = true;
+    this.#goOn();
   }
 
   /** One event when the summary changes. */
@@ -260,64 +358,3 @@ const kindOfRoutes: Omit<ObjectKind, 'namespace'> = {
   kind: 'IngressRoute',
   plural: 'ingressroutes',
 };
-
-/** Two verdicts with one outcome ask for the same status. */
-function outcomeOf(object: KubernetesObject, verdict: Verdict): string {
-  const { uid, generation } = readMeta(object);
-  const said =
-    verdict.kind === 'NotOurs'
-      ? verdict
-      : {
-          kind: verdict.kind,
-          hosts: verdict.kind === 'Accepted' ? verdict.hosts : [],
-          problems: weightyProblems(verdict.problems),
-        };
-  return JSON.stringify([uid, generation, said]);
-}
-
-function isStoredAsProved(object: KubernetesObject, verdict: Verdict): boolean {
-  const before = readStatus(object['status']);
-  if (before === undefined || verdict.kind !== 'Accepted') return false;
-  const proved = judge({
-    generation: readMeta(object).generation,
-    verdict,
-    proof: { kind: 'Proved', tally: undefined },
-    before,
-    waitedMs: 0,
-    now: '',
-  });
-  return conditionOf(before, 'Programmed')?.status === 'True' && isSameStatus(proved, before);
-}
-
-function knownStatus(tracked: Tracked): RouteStatus | undefined {
-  return readStatus(newestOf(tracked)['status']);
-}
-
-/** What we wrote last is newer than what the watch has shown, for a moment. */
-function newestOf({ object, written }: Tracked): KubernetesObject {
-  if (written === undefined || readMeta(written).uid !== readMeta(object).uid) return object;
-  return isNewer(resourceVersionOf(written), resourceVersionOf(object)) ? written : object;
-}
-
-function resourceVersionOf(object: KubernetesObject): string {
-  const { resourceVersion }: Readonly<Record<string, unknown>> = { ...object.metadata };
-  return typeof resourceVersion === 'string' ? resourceVersion : '';
-}
-
-/** Decimal numbers of one collection, which grow. */
-function isNewer(a: string, b: string): boolean {
-  return a.length === b.length ? a > b : a.length > b.length;
-}
-
-function objectsWithEmptyUpstreams(model: RouteModel): ReadonlySet<string> {
-  const empty = new Set(
-    model.upstreams.filter(({ endpoints }) => endpoints.length === 0).map(({ id }) => id),
-  );
-  const objects = new Set<string>();
-  if (empty.size === 0) return objects;
-  for (const host of model.hosts)
-    for (const { ref, backends } of host.rules)
-      if (backends.some((backend) => backend.kind === 'Upstream' && empty.has(backend.upstream)))
-        objects.add(`${ref.namespace}/${ref.name}`);
-  return objects;
-}

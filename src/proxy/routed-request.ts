@@ -4,7 +4,7 @@ import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead } from '#http/message-head.ts';
 import { rewritePath } from '#filter/path-rewrite.ts';
 import type { RuleFilters } from '#filter/rule-filters.ts';
-import { normalizePath } from '#model/request-path.ts';
+import { normalizePath, strictPathPolicy } from '#model/request-path.ts';
 import type { CompiledRoute } from '#route/compiled-route.ts';
 import type { MatchRequest } from '#route/match-request.ts';
 import type { Upstream } from '#upstream/upstream.ts';
@@ -87,11 +87,11 @@ export class RoutedRequest implements MatchRequest {
 
   #match(hostname: string, table: ServingTable): FaultCode | undefined {
     const host = table.routes.findHost(hostname);
-    if (host === undefined) return 'route-not-found';
-    const normal = normalizePath(this.path, host.pathPolicy);
+    if (host === undefined && table.fallback === undefined) return 'route-not-found';
+    const normal = normalizePath(this.path, host?.pathPolicy ?? strictPathPolicy);
     if (normal.kind === 'Refused') return 'path-rejected';
     this.path = normal.path;
-    this.route = host.match(this)?.route;
+    this.route = host?.match(this)?.route ?? table.fallback;
     return this.route === undefined ? 'route-not-found' : undefined;
   }
 

@@ -1,12 +1,18 @@
 // What a worker serves by: one revision of routes and the live upstreams that it names.
 import type { Settings } from '#model/route-model.ts';
+import type { CompiledRoute } from '#route/compiled-route.ts';
 import type { RouteTable } from '#route/route-table.ts';
 import type { Upstream } from '#upstream/upstream.ts';
 
-/** Immutable but for the upstreams, whose endpoints change in place. A request takes it once, at its head. */
+/**
+ * A request takes it once, at its head, and finds its route and its upstream then: later, the same lookups may answer for
+ * a newer revision.
+ */
 export interface ServingTable {
   readonly revision: number;
   readonly settings: Settings;
-  readonly routes: RouteTable;
-  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly routes: Pick<RouteTable, 'findHost'>;
+  /** What takes a request that no rule takes; undefined: nothing does. */
+  readonly fallback: CompiledRoute | undefined;
+  readonly upstreams: { get(id: string): Upstream | undefined };
 }

@@ -1,19 +1,20 @@
-// Every host of one revision. Immutable: a change makes another table and shares the hosts that stayed.
+// Which host of a table serves a name, whatever holds its hosts.
 import type { VirtualHost } from '#model/route-model.ts';
 import { CompiledHost } from './compiled-host.ts';
 
 /** Host key (hostKey of the model) -> its compiled routes. */
-export type HostIndex = ReadonlyMap<string, CompiledHost>;
+export interface HostIndex {
+  get(key: string): CompiledHost | undefined;
+}
 
 export class RouteTable {
-  readonly hosts: HostIndex;
+  readonly #hosts: HostIndex;
   readonly #hasWildcards: boolean;
-  readonly #anyHost: CompiledHost | undefined;
 
-  constructor(hosts: HostIndex) {
-    this.hosts = hosts;
-    this.#anyHost = hosts.get('*');
-    this.#hasWildcards = [...hosts.keys()].some((key) => key.startsWith('*.') || key.startsWith('+.'));
+  /** Without wildcards a host that has no routes of its own is not searched for label by label. */
+  constructor(hosts: HostIndex, hasWildcards: boolean) {
+    this.#hosts = hosts;
+    this.#hasWildcards = hasWildcards;
   }
 
   /**
@@ -21,10 +22,10 @@ export class RouteTable {
    * found host is final; requests that none of its paths takes do not fall through to a wildcard.
    */
   findHost(hostname: string): CompiledHost | undefined {
-    const exact = this.hosts.get(hostname);
     // "*" and "*.x" are keys of the index, but no hostname a client may mean by them.
-    if (exact !== undefined && !isPatternText(hostname)) return exact;
-    return (this.#hasWildcards ? this.#findWildcard(hostname) : undefined) ?? this.#anyHost;
+    const exact = isPatternText(hostname) ? undefined : this.#hosts.get(hostname);
+    if (exact !== undefined) return exact;
+    return (this.#hasWildcards ? this.#findWildcard(hostname) : undefined) ?? this.#hosts.get('*');
   }
 
   #findWildcard(hostname: string): CompiledHost | undefined {
@@ -35,7 +36,7 @@ export class RouteTable {
     while (dot > 0) {
       const suffix = hostname.slice(dot + 1);
       const found =
-        (isFirstLabel ? this.hosts.get(`+.${suffix}`) : undefined) ?? this.hosts.get(`*.${suffix}`);
+        (isFirstLabel ? this.#hosts.get(`+.${suffix}`) : undefined) ?? this.#hosts.get(`*.${suffix}`);
       if (found !== undefined) return found;
       isFirstLabel = false;
       dot = hostname.indexOf('.', dot + 1);
@@ -47,7 +48,8 @@ export class RouteTable {
 /** All hosts of a model at once. */
 export function compile(hosts: readonly VirtualHost[]): RouteTable {
   const compiled = hosts.map((host) => new CompiledHost(host));
-  return new RouteTable(new Map(compiled.map((host) => [host.key, host])));
+  const hasWildcards = hosts.some(({ pattern }) => pattern.kind === 'Wildcard');
+  return new RouteTable(new Map(compiled.map((host) => [host.key, host])), hasWildcards);
 }
 
 function isPatternText(hostname: string): boolean {

@@ -24,6 +24,8 @@ export interface DataPlaneSnapshot {
   readonly revision: number;
   readonly hosts: number;
   readonly upstreams: number;
+  readonly certificates: number;
+  readonly refusedAnswers: number;
   readonly refusedBundles: readonly (readonly [refusal: string, count: number])[];
   /** Undefined when bundles do not come from a cluster. */
   readonly contactAgeSeconds: number | undefined;
@@ -72,6 +74,12 @@ export const dataPlaneMetrics: readonly MetricDefinition<DataPlaneSnapshot>[] = 
   gauge('flint_table_revision', 'The revision that every worker serves.', (snapshot) => snapshot.revision),
   gauge('flint_table_hosts', 'Hosts in the route table.', (snapshot) => snapshot.hosts),
   gauge('flint_table_upstreams', 'Upstreams in the route table.', (snapshot) => snapshot.upstreams),
+  gauge('flint_table_certificates', 'Certificates in the table.', (snapshot) => snapshot.certificates),
+  counter(
+    'flint_dns_refused_answers_total',
+    'Addresses that DNS names led to and that were not used, since they are not public.',
+    (snapshot) => snapshot.refusedAnswers,
+  ),
   {
     name: 'flint_refused_bundles_total',
     type: 'counter',

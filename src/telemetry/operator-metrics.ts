@@ -7,6 +7,7 @@ export interface OperatorMetricsSnapshot {
   readonly isLeading: boolean;
   readonly sequence: number;
   readonly publishWrites: number;
+  readonly publishBytes: number;
   readonly statusWrites: number;
   readonly failures: number;
   readonly repairs: number;
@@ -15,7 +16,12 @@ export interface OperatorMetricsSnapshot {
   readonly cycleSeconds: number;
   /** IngressRoutes by the reason of their Ready condition. */
   readonly routes: ReadonlyMap<string, number>;
+  /** `namespace/secret` -> when it ends, in seconds since 1970. */
+  readonly certificates: ReadonlyMap<string, number>;
 }
+
+/** A series each: more would cost whoever scrapes them more than they are worth. */
+const largestSeries = 1000;
 
 /** docs/reference/metrics.md lists the same, and a check holds the two together. */
 export const operatorMetrics: readonly MetricDefinition<OperatorMetricsSnapshot>[] = [
@@ -52,6 +58,22 @@ export const operatorMetrics: readonly MetricDefinition<OperatorMetricsSnapshot>
     'Writes of chunks and heads.',
     ({ publishWrites }) => publishWrites,
   ),
+  counter(
+    'flint_operator_publish_bytes_total',
+    'Bytes of the chunks and heads that were written.',
+    ({ publishBytes }) => publishBytes,
+  ),
+  {
+    name: 'flint_operator_certificate_expiry_timestamp_seconds',
+    type: 'gauge',
+    help: 'When each served certificate ends, the 1000 that end first.',
+    labels: ['secret'],
+    values: ({ certificates }) =>
+      [...certificates]
+        .sort(([, a], [, b]) => a - b)
+        .slice(0, largestSeries)
+        .map(([secret, value]) => ({ labels: { secret }, value })),
+  },
   counter('flint_operator_status_writes_total', 'Writes of status.', ({ statusWrites }) => statusWrites),
   counter(
     'flint_operator_failures_total',

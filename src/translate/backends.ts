@@ -1,76 +1,88 @@
-// backendRefs -> weighted backends, and the upstreams they need.
-import type { EndpointSlice } from '#api/endpoint-slice.ts';
-import type { BackendRef } from '#api/ingress-route.ts';
+// References to Services -> weighted backends, and which upstreams they need.
 import type { Problem } from '#api/problem.ts';
-import type { Service } from '#api/service.ts';
-import { upstreamEndpoints } from '#model/limits.ts';
-import type { Backend, LoadBalancing, Upstream } from '#model/route-model.ts';
+import type { Service, ServicePort } from '#api/service.ts';
+import type { Backend } from '#model/route-model.ts';
 import { defaultWeight } from './defaults.ts';
-import { translateEndpoints } from './endpoints.ts';
+import type { UpstreamUse } from './translated-object.ts';
 
-/** Services and their slices, found by `namespace/name`. */
-export interface ServiceIndex {
-  readonly services: ReadonlyMap<string, Service>;
-  readonly slices: ReadonlyMap<string, readonly EndpointSlice[]>;
+/** What the model takes; that there is such a name only a resolver can say. */
+const dnsName = /^[a-zA-Z0-9._-]{1,253}$/;
+
+/** What a rule refers to: a Service of the object's own namespace. */
+export interface BackendTarget {
+  readonly name: string;
+  /** A number, or the name of a port of the Service. */
+  readonly port: number | string;
+  readonly weight?: number | undefined;
 }
 
-export function indexServices(services: readonly Service[], slices: readonly EndpointSlice[]): ServiceIndex {
-  const byService = new Map<string, EndpointSlice[]>();
-  for (const slice of slices) {
-    const key = `${slice.namespace}/${slice.service}`;
-    const found = byService.get(key);
-    if (found === undefined) byService.set(key, [slice]);
-    else found.push(slice);
-  }
-  return {
-    services: new Map(services.map((service) => [`${service.namespace}/${service.name}`, service])),
-    slices: byService,
-  };
+/** Services by `namespace/name`, as far as an object asks for them. */
+export interface ServiceLookup {
+  service(key: string): Service | undefined;
+  /** Whether Services of type ExternalName are served. */
+  readonly allowsExternalNames: boolean;
 }
 
 export type Resolved =
-  | { readonly kind: 'Resolved'; readonly upstream: Upstream; readonly problem: Problem | undefined }
+  | { readonly kind: 'Resolved'; readonly use: UpstreamUse }
   | { readonly kind: 'Unresolved'; readonly problem: Problem };
 
-/** Finds the Service port that a reference of `namespace` means, at the place `at` of the object. */
+/** The places of a reference's name and port in the object, for problems. */
+export interface TargetPlaces {
+  readonly at: string;
+  readonly name: string;
+  readonly port: string;
+}
+
+/** Those of an IngressRoute's backendRef at `at`. */
+export function placesOf(at: string): TargetPlaces {
+  return { at, name: `${at}.name`, port: `${at}.port` };
+}
+
+/** Finds the Service port that a reference of `namespace` means. */
 export function resolveBackend(
-  ref: BackendRef,
+  target: BackendTarget,
   namespace: string,
-  at: string,
-  index: ServiceIndex,
-  loadBalancing: LoadBalancing,
+  places: TargetPlaces,
+  services: ServiceLookup,
 ): Resolved {
-  const key = `${namespace}/${ref.name}`;
-  const service = index.services.get(key);
+  const key = `${namespace}/${target.name}`;
+  const service = services.service(key);
   if (service === undefined)
-    return unresolved('BackendNotFound', `${at}.name`, `namespace ${namespace} has no Service ${ref.name}`);
-  if (service.type === 'ExternalName')
+    return unresolved('BackendNotFound', places.name, `namespace ${namespace} has no Service ${target.name}`);
+  if (service.type === 'ExternalName' && !services.allowsExternalNames)
     return unresolved(
       'BackendNotFound',
-      `${at}.name`,
-      `Service ${key} is of type ExternalName, which is not served`,
+      places.name,
+      `Service ${key} is of type ExternalName, which is not served unless the setting externalNames allows it`,
     );
-  const port = service.ports.find((each) => each.port === ref.port && each.protocol === 'TCP');
+  if (service.type === 'ExternalName' && !dnsName.test(service.externalName))
+    return unresolved(
+      'BackendNotFound',
+      places.name,
+      `Service ${key} is of type ExternalName, and its externalName is no DNS name`,
+    );
+  const port = portOf(service, target.port);
   if (port === undefined)
-    return unresolved('PortNotFound', `${at}.port`, `Service ${key} has no TCP port ${ref.port}`);
-  const all = translateEndpoints(service, port, index.slices.get(key) ?? []);
-  const endpoints = all.slice(0, upstreamEndpoints);
-  const problem: Problem | undefined =
-    all.length === endpoints.length
-      ? undefined
-      : {
-          reason: 'TooManyEndpoints',
-          at,
-          message: `Service ${key} has ${all.length} endpoints; ${upstreamEndpoints} of them are used`,
-        };
-  return { kind: 'Resolved', upstream: { id: `${key}:${ref.port}`, loadBalancing, endpoints }, problem };
+    return unresolved('PortNotFound', places.port, `Service ${key} has no TCP port ${target.port}`);
+  return { kind: 'Resolved', use: { id: `${key}:${port.port}`, at: places.at } };
+}
+
+/** A Service of type ExternalName need not list its ports: any number goes to the same name. */
+export function portOf(service: Service, wanted: number | string): ServicePort | undefined {
+  const found = service.ports.find(
+    (each) =>
+      (typeof wanted === 'number' ? each.port === wanted : each.name === wanted) && each.protocol === 'TCP',
+  );
+  if (found !== undefined || service.type !== 'ExternalName' || typeof wanted !== 'number') return found;
+  return { name: '', port: wanted, protocol: 'TCP' };
 }
 
 /** An unresolved reference keeps its share of the requests: they are answered with 503, not sent to its siblings. */
-export function backendOf(ref: BackendRef, resolved: Resolved): Backend {
-  const weight = ref.weight ?? defaultWeight;
+export function backendOf(target: BackendTarget, resolved: Resolved): Backend {
+  const weight = target.weight ?? defaultWeight;
   return resolved.kind === 'Resolved'
-    ? { kind: 'Upstream', upstream: resolved.upstream.id, weight }
+    ? { kind: 'Upstream', upstream: resolved.use.id, weight }
     : { kind: 'Unresolved', status: 503, weight };
 }
 

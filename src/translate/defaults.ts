@@ -6,16 +6,25 @@ import type { TranslateSettings } from './cluster-view.ts';
 export const defaultTranslateSettings: TranslateSettings = {
   settings: defaultSettings,
   loadBalancing: defaultLoadBalancing,
+  externalNames: 'Refused',
+  wildcardsClaimSubdomains: false,
+  defaultBackend: undefined,
+  assumedClass: '',
 };
 
 const requestMs = 60_000;
 const idleMs = 60_000;
+
+/** One value for nearly all rules. */
+const usualTimeouts: Timeouts = { requestMs, backendRequestMs: requestMs, idleMs };
 
 /** backendRequest is as request when absent. */
 export function timeoutsWithDefaults(given: {
   readonly [K in keyof Timeouts]?: number | undefined;
 }): Timeouts {
   const request = given.requestMs ?? requestMs;
+  if (request === requestMs && given.backendRequestMs === undefined && given.idleMs === undefined)
+    return usualTimeouts;
   return {
     requestMs: request,
     backendRequestMs: given.backendRequestMs ?? request,

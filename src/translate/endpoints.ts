@@ -1,8 +1,17 @@
-// EndpointSlices of one Service port -> the endpoints that requests may go to.
+// EndpointSlices of one Service port -> the endpoints that requests may go to, and which zone should use which.
 import type { EndpointSlice, SliceEndpoint } from '#api/endpoint-slice.ts';
 import type { Service, ServicePort } from '#api/service.ts';
-import { compareText } from '#model/bundle.ts';
-import type { Endpoint } from '#model/route-model.ts';
+import type { Endpoint, ZoneHint } from '#model/route-model.ts';
+import { compareText } from '#model/text-order.ts';
+
+/** As much as fits beside the endpoints of an upstream: those of 10,000 with one zone each do. */
+const hintBytes = 100_000;
+
+export interface HintedEndpoint {
+  readonly endpoint: Endpoint;
+  /** The zones that it is meant for; empty where nothing is said. */
+  readonly zones: readonly string[];
+}
 
 /**
  * Sorted by address and port, each once. Slices of the Service's first IP family win; the other family is used only
@@ -12,33 +21,59 @@ export function translateEndpoints(
   service: Service,
   port: ServicePort,
   slices: readonly EndpointSlice[],
-): readonly Endpoint[] {
+): readonly HintedEndpoint[] {
   const byFamily = familiesInOrder(service).map((family) =>
     endpointsOf(
       slices.filter((slice) => slice.addressType === family),
       port,
     ),
   );
-  const ready = byFamily.find((endpoints) => endpoints.some(({ state }) => state === 'Ready'));
+  const ready = byFamily.find((endpoints) => endpoints.some(({ endpoint }) => endpoint.state === 'Ready'));
   return ready ?? byFamily.find((endpoints) => endpoints.length > 0) ?? [];
+}
+
+/**
+ * As KEP-2433 wants hints to be used: only when every ready endpoint has one and every zone that has nodes has an
+ * endpoint. Half of the hints would send a zone's traffic to too few endpoints, or to none.
+ */
+export function translateHints(
+  endpoints: readonly HintedEndpoint[],
+  zonesWithNodes: ReadonlySet<string>,
+): readonly ZoneHint[] {
+  const byZone = new Map<string, number[]>();
+  for (const [index, { endpoint, zones }] of endpoints.entries()) {
+    if (endpoint.state !== 'Ready') continue;
+    if (zones.length === 0) return [];
+    for (const zone of new Set(zones)) {
+      const found = byZone.get(zone);
+      if (found === undefined) byZone.set(zone, [index]);
+      else found.push(index);
+    }
+  }
+  if ([...zonesWithNodes].some((zone) => !byZone.has(zone))) return [];
+  const hints = [...byZone]
+    .map(([zone, indexes]) => ({ zone, endpoints: indexes }))
+    .sort((a, b) => compareText(a.zone, b.zone));
+  return Buffer.byteLength(JSON.stringify(hints)) > hintBytes ? [] : hints;
 }
 
 function familiesInOrder(service: Service): readonly string[] {
   return [...new Set([...service.ipFamilies, 'IPv4', 'IPv6'])];
 }
 
-function endpointsOf(slices: readonly EndpointSlice[], port: ServicePort): readonly Endpoint[] {
-  const found = new Map<string, Endpoint>();
+function endpointsOf(slices: readonly EndpointSlice[], port: ServicePort): readonly HintedEndpoint[] {
+  const found = new Map<string, HintedEndpoint>();
   for (const slice of slices)
     for (const slicePort of slice.ports) {
       if (slicePort.name !== port.name || slicePort.protocol !== port.protocol) continue;
       for (const sliceEndpoint of slice.endpoints) {
         const state = stateOf(sliceEndpoint);
         if (state === undefined) continue;
-        const endpoint: Endpoint = { address: sliceEndpoint.address, port: slicePort.port, state };
-        const key = `${endpoint.address} ${endpoint.port}`;
+        const { address, zones } = sliceEndpoint;
+        const key = `${address} ${slicePort.port}`;
         // An endpoint may stand in two slices for a moment; the one that says Ready is the newer truth about traffic.
-        if (found.get(key)?.state !== 'Ready') found.set(key, endpoint);
+        if (found.get(key)?.endpoint.state !== 'Ready')
+          found.set(key, { endpoint: { address, port: slicePort.port, state }, zones });
       }
     }
   return [...found.entries()].sort(([a], [b]) => compareText(a, b)).map(([, endpoint]) => endpoint);

@@ -2,7 +2,7 @@
 import type * as api from '#api/filters.ts';
 import type { RequestPolicy } from '#api/policy.ts';
 import type { Problem } from '#api/problem.ts';
-import { compareText } from '#model/bundle.ts';
+import { compareText } from '#model/text-order.ts';
 import { filterOrder } from '#model/filters.ts';
 import type { Filter, HeaderChanges, HostRewrite, PathRewrite } from '#model/filters.ts';
 import { normalizePath } from '#model/request-path.ts';

@@ -1,49 +1,48 @@
 // Which namespace may serve which host: first come, first served, remembered in a ledger of claims.
-import type { IngressRoute } from '#api/ingress-route.ts';
-import type { Problem } from '#api/problem.ts';
+//
+//   who may serve a host          | because
+//   the namespace that claimed it | for as long as an accepted object of it uses the host
+//   the oldest object's namespace | nobody has claimed it, or who did has given it up
+//   a solver without a class      | only where its namespace owns the host, or nobody does; it claims nothing
+//
+// A claim of *.example.com is one of that name alone, unless a setting lets it cover the names below it that nobody had
+// before. An object's age decides nothing where there is a claim: an old object edited today must not beat an owner.
 import type { Claim, Claims } from './cluster-view.ts';
+import type { TranslatedObject } from './translated-object.ts';
 
-/**
- * The ledger after these routes. `routes` are accepted ones, oldest first. A host stays with the namespace that claimed
- * it for as long as that namespace has a route for it; then, or if nobody claimed it, the oldest route takes it.
- * An object's age decides nothing where there is a claim: an old object edited today must not beat a rightful owner.
- */
-export function claimHosts(routes: readonly IngressRoute[], claims: Claims, now: string): Claims {
-  const namespacesByHost = new Map<string, string[]>();
-  for (const route of routes)
-    for (const hostname of route.hostnames) {
-      const namespaces = namespacesByHost.get(hostname);
-      if (namespaces === undefined) namespacesByHost.set(hostname, [route.namespace]);
-      else namespaces.push(route.namespace);
-    }
-  const next = new Map<string, Claim>();
-  for (const [hostname, namespaces] of namespacesByHost) {
-    const claim = claims.get(hostname);
-    const keeps = claim !== undefined && namespaces.includes(claim.namespace);
-    const [first = ''] = namespaces;
-    next.set(hostname, keeps ? claim : { namespace: first, since: now });
-  }
-  return next;
+/** Those who want one hostname, oldest first, with what the ledger said before. */
+export interface Applicants {
+  readonly hostname: string;
+  readonly objects: readonly TranslatedObject[];
+  readonly claim: Claim | undefined;
+  /** The claim of a wildcard above this hostname, where such claims cover the names below them. */
+  readonly covering: Claim | undefined;
 }
 
-export interface OwnedHosts {
-  readonly hosts: readonly string[];
-  readonly problems: readonly Problem[];
+export interface Ownership {
+  /** What the ledger says from now on. */
+  readonly claim: Claim | undefined;
+  /** The namespace that may serve the host; undefined: any. */
+  readonly owner: Claim | undefined;
 }
 
-/** The hosts of a route that its namespace owns; every other one is a Problem that names the owner. */
-export function ownedHosts(route: IngressRoute, claims: Claims): OwnedHosts {
-  const hosts: string[] = [];
-  const problems: Problem[] = [];
-  for (const [index, hostname] of route.hostnames.entries()) {
-    const owner = claims.get(hostname);
-    if (owner === undefined || owner.namespace === route.namespace) hosts.push(hostname);
-    else
-      problems.push({
-        reason: 'HostnameConflict',
-        at: `spec.hostnames[${index}]`,
-        message: `"${hostname}" belongs to namespace ${owner.namespace} since ${owner.since}`,
-      });
+export function decideOwnership({ objects, claim, covering }: Applicants, now: string): Ownership {
+  const claimants = objects.filter(({ mayClaim }) => mayClaim);
+  if (claim !== undefined && claimants.some(({ ref }) => ref.namespace === claim.namespace))
+    return { claim, owner: claim };
+  const first = claimants.find(({ ref }) => covering === undefined || ref.namespace === covering.namespace);
+  if (first === undefined) return { claim: undefined, owner: covering };
+  const fresh = { namespace: first.ref.namespace, since: now };
+  return { claim: fresh, owner: fresh };
+}
+
+/** The claim of the nearest wildcard above `hostname`; undefined when there is none. */
+export function coveringClaim(hostname: string, claims: Claims): Claim | undefined {
+  if (hostname === '*') return undefined;
+  for (let dot = hostname.indexOf('.'); dot >= 0; dot = hostname.indexOf('.', dot + 1)) {
+    const wildcard = `*${hostname.slice(dot)}`;
+    const claim = wildcard === hostname ? undefined : claims.get(wildcard);
+    if (claim !== undefined) return claim;
   }
-  return { hosts, problems };
+  return undefined;
 }

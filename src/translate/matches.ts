@@ -2,10 +2,14 @@
 import { RE2JS } from 're2js';
 import type * as api from '#api/ingress-route.ts';
 import type { Problem } from '#api/problem.ts';
-import { compareText } from '#model/bundle.ts';
+import { compareText } from '#model/text-order.ts';
 import { normalizePath } from '#model/request-path.ts';
 import type { Match, NamedMatch, PathMatch, PathPolicy } from '#model/route-model.ts';
 import { defaultPath } from './defaults.ts';
+
+// One value each for nearly all matches.
+const anyMethod: Match['method'] = { kind: 'AnyMethod' };
+const none: readonly NamedMatch[] = [];
 
 const everything: api.RouteMatch = { headers: [], queryParams: [] };
 
@@ -23,7 +27,7 @@ export function translateMatches(
 function translateMatch(match: api.RouteMatch, policy: PathPolicy, at: string, problems: Problem[]): Match {
   return {
     path: translatePath(match.path ?? {}, policy, `${at}.path.value`, problems),
-    method: match.method === undefined ? { kind: 'AnyMethod' } : { kind: 'Method', method: match.method },
+    method: match.method === undefined ? anyMethod : { kind: 'Method', method: match.method },
     headers: translateNamed(match.headers, `${at}.headers`, (name) => name.toLowerCase(), problems),
     queryParams: translateNamed(match.queryParams, `${at}.queryParams`, (name) => name, problems),
   };
@@ -52,6 +56,7 @@ function translateNamed(
   nameOf: (name: string) => string,
   problems: Problem[],
 ): readonly NamedMatch[] {
+  if (matches.length === 0) return none;
   return matches
     .map((match, index): NamedMatch => {
       const kind = match.type ?? 'Exact';

@@ -21,13 +21,12 @@ const distrustMs = 10_000;
 export class Endpoint {
   readonly address: string;
   readonly port: number;
-  /** For logs. */
-  readonly text: string;
   state: EndpointModel['state'];
   activeRequests = 0;
   /** The model no longer has it: requests under way end in peace, nothing new begins. */
   isRetired = false;
-  readonly #idle: UpstreamConnection[] = [];
+  /** Made when the first one comes: most endpoints of most upstreams are quiet. */
+  #idle: UpstreamConnection[] | undefined = undefined;
   /** The longest that a connection was seen idle and open. */
   #keptMs = 0;
   #distrustedUntilMs = 0;
@@ -36,12 +35,21 @@ export class Endpoint {
     this.address = model.address;
     this.port = model.port;
     this.state = model.state;
-    this.text = endpointText(model);
+  }
+
+  /** For logs. */
+  get text(): string {
+    return endpointText(this);
+  }
+
+  /** It has connections, or requests under way. */
+  get isBusy(): boolean {
+    return this.activeRequests > 0 || (this.#idle !== undefined && this.#idle.length > 0);
   }
 
   /** The connection used last: the one least likely to be closed by the backend just now. */
   takeIdle(): UpstreamConnection | undefined {
-    return this.#idle.pop();
+    return this.#idle?.pop();
   }
 
   /**
@@ -49,13 +57,13 @@ export class Endpoint {
    * such requests go over fresh connections, which then are what it is learnt from.
    */
   takeTrusted(nowMs: number): UpstreamConnection | undefined {
-    const oldest = this.#idle[0];
-    const youngest = this.#idle.at(-1);
+    const oldest = this.#idle?.[0];
+    const youngest = this.#idle?.at(-1);
     if (oldest === undefined || youngest === undefined || nowMs < this.#distrustedUntilMs) return undefined;
     this.#keptMs = Math.max(this.#keptMs, nowMs - oldest.idleSinceMs);
     if (this.#keptMs < leastKeptMs) return undefined;
     const isVouchedFor = nowMs - youngest.idleSinceMs <= Math.min(justUsedMs, this.#keptMs / 2);
-    return isVouchedFor ? this.#idle.pop() : undefined;
+    return isVouchedFor ? this.takeIdle() : undefined;
   }
 
   /** It has closed a connection of the pool, `idleMs` after the last response on it. */
@@ -67,19 +75,20 @@ export class Endpoint {
 
   /** False when the pool has no room for it. */
   offerIdle(connection: UpstreamConnection): boolean {
-    if (this.isRetired || this.#idle.length >= maxIdleConnections) return false;
-    this.#idle.push(connection);
+    const idle = (this.#idle ??= []);
+    if (this.isRetired || idle.length >= maxIdleConnections) return false;
+    idle.push(connection);
     return true;
   }
 
   /** An idle connection that closed by itself. */
   forgetIdle(connection: UpstreamConnection): void {
-    const at = this.#idle.indexOf(connection);
-    if (at >= 0) this.#idle.splice(at, 1);
+    const at = this.#idle?.indexOf(connection) ?? -1;
+    if (at >= 0) this.#idle?.splice(at, 1);
   }
 
   retire(): void {
     this.isRetired = true;
-    for (const connection of this.#idle.splice(0)) connection.destroy();
+    for (const connection of this.#idle?.splice(0) ?? []) connection.destroy();
   }
 }

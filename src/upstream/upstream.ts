@@ -1,51 +1,74 @@
 // One upstream of the model in one worker: its endpoints outlive the revisions that name them, and so do their pools.
-import type { LoadBalancing, Upstream as UpstreamModel } from '#model/route-model.ts';
+import type {
+  Endpoint as EndpointModel,
+  LoadBalancing,
+  Upstream as UpstreamModel,
+} from '#model/route-model.ts';
 import { Endpoint } from './endpoint.ts';
 import { pickEndpoint } from './load-balancing.ts';
+
+/** What a worker needs of an upstream. */
+export type ServedUpstream = Pick<UpstreamModel, 'id' | 'loadBalancing' | 'endpoints' | 'zoneHints'>;
 
 export class Upstream {
   readonly id: string;
   #loadBalancing: LoadBalancing;
-  #byAddress = new Map<string, Endpoint>();
   #ready: readonly Endpoint[] = [];
   #terminating: readonly Endpoint[] = [];
+  /** The ready ones that are meant for this zone; empty: all are. */
+  #local: readonly Endpoint[] = [];
   #turn = 0;
 
-  constructor(model: UpstreamModel) {
+  /** `zone`: where this process runs; empty: nobody knows. */
+  constructor(model: ServedUpstream, zone = '') {
     this.id = model.id;
     this.#loadBalancing = model.loadBalancing;
-    this.update(model);
+    this.update(model, zone);
   }
 
   /** Endpoints that stay keep their connections; those that go finish what they have begun. */
-  update(model: UpstreamModel): void {
+  update(model: ServedUpstream, zone = ''): void {
     this.#loadBalancing = model.loadBalancing;
+    const known = new Map(
+      [...this.#ready, ...this.#terminating].map((endpoint) => [keyOf(endpoint), endpoint]),
+    );
     const next = new Map<string, Endpoint>();
     for (const each of model.endpoints) {
-      const key = `${each.address} ${each.port}`;
-      const endpoint = this.#byAddress.get(key) ?? new Endpoint(each);
+      const key = keyOf(each);
+      const endpoint = known.get(key) ?? new Endpoint(each);
+      known.delete(key);
       endpoint.state = each.state;
-      next.set(key, endpoint);
+      if (!next.has(key)) next.set(key, endpoint);
     }
-    for (const [key, endpoint] of this.#byAddress) if (!next.has(key)) endpoint.retire();
-    this.#byAddress = next;
     const endpoints = [...next.values()];
+    for (const endpoint of known.values()) endpoint.retire();
     this.#ready = endpoints.filter((endpoint) => endpoint.state === 'Ready');
     this.#terminating = endpoints.filter((endpoint) => endpoint.state === 'Terminating');
+    const hinted = zone === '' ? undefined : model.zoneHints.find((hint) => hint.zone === zone);
+    const local = (hinted?.endpoints ?? []).flatMap((index) => {
+      const each = model.endpoints[index];
+      const endpoint = each === undefined ? undefined : next.get(keyOf(each));
+      return endpoint?.state === 'Ready' ? [endpoint] : [];
+    });
+    this.#local = local;
   }
 
   retire(): void {
-    for (const endpoint of this.#byAddress.values()) endpoint.retire();
-    this.#byAddress.clear();
+    for (const endpoint of [...this.#ready, ...this.#terminating]) endpoint.retire();
     this.#ready = [];
     this.#terminating = [];
+    this.#local = [];
   }
 
   /**
-   * An endpoint that is not in `tried`, serving but terminating ones only when there is no ready one; undefined when
-   * all have been tried or there is none.
+   * An endpoint that is not in `tried`: of this zone while there is one, serving but terminating ones only when there is
+   * no ready one; undefined when all have been tried or there is none.
    */
   pick(tried: readonly Endpoint[]): Endpoint | undefined {
+    if (this.#local.length > 0) {
+      const local = tried.length === 0 ? this.#local : this.#local.filter((each) => !tried.includes(each));
+      if (local.length > 0) return pickEndpoint(this.#loadBalancing, local, this.#turn++, Math.random);
+    }
     const all = this.#ready.length > 0 ? this.#ready : this.#terminating;
     const candidates = tried.length === 0 ? all : all.filter((endpoint) => !tried.includes(endpoint));
     if (candidates.length === 0) return undefined;
@@ -55,4 +78,17 @@ export class Upstream {
   get hasEndpoints(): boolean {
     return this.#ready.length + this.#terminating.length > 0;
   }
+
+  /** It has connections, or requests under way. */
+  get isBusy(): boolean {
+    return this.#ready.some(isBusy) || this.#terminating.some(isBusy);
+  }
+}
+
+function keyOf({ address, port }: Pick<EndpointModel, 'address' | 'port'>): string {
+  return `${address} ${port}`;
+}
+
+function isBusy(endpoint: Endpoint): boolean {
+  return endpoint.isBusy;
 }

@@ -60,6 +60,7 @@ async function main(): Promise<void> {
     revision: 1,
     settings: defaultSettings,
     routes: compile([host('127.0.0.1', 'up')]),
+    fallback: undefined,
     upstreams: new Map([['up', new Upstream(upstream('up', backendPort))]]),
   });
   const port = await server.listen({ host: '127.0.0.1', port: 0, reusePort: false });

@@ -75,7 +75,12 @@ function bundleOf(version: number): Bundle {
     ingressClasses: [ingressClass],
     services: ofKind('Service'),
     endpointSlices: ofKind('EndpointSlice'),
+    ingresses: [],
+    secrets: [],
+    nodes: [],
+    issuedCertificates: [],
     claims: new Map(),
+    lastGood: new Map(),
     now: '2026-01-01T00:00:00Z',
   };
   return encode(translate(view, defaultTranslateSettings).model);

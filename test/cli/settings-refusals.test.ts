@@ -7,6 +7,7 @@ import { withFile } from './with-file.ts';
 
 const allKeys = settingDefinitions.map(({ key }) => key).join(', ');
 const cidrs = 'it must be a list of CIDR blocks such as 10.0.0.0/8 or fd00::/8';
+const backend = 'it must be a Service port such as shop/web:80';
 const duration = 'it must be a duration such as 250ms, 10s or 1m30s; 0s means none';
 
 /** The message for a file, which is called FILE in it. */
@@ -51,6 +52,14 @@ const files: readonly (readonly [text: string, message: string])[] = [
   ['proxyProtocol: null', `FILE: proxyProtocol: ${cidrs}`],
   ['loadBalancing: Random', 'FILE: loadBalancing: it must be one of LeastRequests, RoundRobin'],
   ['loadBalancing: roundrobin', 'FILE: loadBalancing: it must be one of LeastRequests, RoundRobin'],
+  ['defaultBackend: null', `FILE: defaultBackend: ${backend}`],
+  ['defaultBackend: web:80', `FILE: defaultBackend: ${backend}`],
+  ['defaultBackend: shop/web', `FILE: defaultBackend: ${backend}`],
+  ['defaultBackend: shop/web:0', `FILE: defaultBackend: ${backend}`],
+  ['defaultBackend: shop/web:65536', `FILE: defaultBackend: ${backend}`],
+  ['defaultBackend: {namespace: shop}', `FILE: defaultBackend: ${backend}`],
+  ['externalNames: true', 'FILE: externalNames: it must be one of Refused, Public, Any'],
+  ['wildcardsClaimSubdomains: true', 'FILE: wildcardsClaimSubdomains: it must be one of No, Yes'],
   // The first mistake is told.
   ['attempts: 0\nnope: 1', 'FILE: attempts: it must be a whole number from 1 to 16'],
 ];

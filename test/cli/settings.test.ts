@@ -5,6 +5,7 @@ import { loadSettings, settingDefinitions } from '#cli/settings.ts';
 import type { FlintSettings } from '#cli/settings.ts';
 import { openServing } from '#cli/serving.ts';
 import { defaultProxySettings } from '#dataplane/worker-protocol.ts';
+import { defaultSettings } from '#model/default-settings.ts';
 import { defaultTranslateSettings } from '#translate/defaults.ts';
 import { withFile } from './with-file.ts';
 
@@ -66,9 +67,29 @@ const examples: Readonly<Record<string, Example>> = {
     value: 'RoundRobin',
     of: ({ translate }) => translate.loadBalancing,
   },
+  defaultBackend: {
+    yaml: 'shop/web:80',
+    set: 'shop/web:80',
+    value: { namespace: 'shop', service: 'web', port: 80 },
+    of: ({ translate }) => translate.defaultBackend,
+  },
+  externalNames: {
+    yaml: 'Public',
+    set: 'Public',
+    value: 'Public',
+    of: ({ translate }) => translate.externalNames,
+  },
+  wildcardsClaimSubdomains: {
+    yaml: 'Yes',
+    set: 'Yes',
+    value: true,
+    of: ({ translate }) => translate.wildcardsClaimSubdomains,
+  },
 };
 
-const defaults = { translate: defaultTranslateSettings, proxy: defaultProxySettings };
+// What takes what no rule takes is a setting of its own.
+const { fallback: _, ...settings } = defaultSettings;
+const defaults = { translate: { ...defaultTranslateSettings, settings }, proxy: defaultProxySettings };
 
 /** `limits.fields` -> `limits: {fields: 50}`. */
 function yamlOf(key: string, value: string): string {

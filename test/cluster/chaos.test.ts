@@ -1,7 +1,8 @@
 // What breaks in a cluster, one thing after the other, under traffic that must not notice.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { chunkName, decodeHead, encodeHead } from '#model/head.ts';
+import { chunkName } from '#model/chunk.ts';
+import { decodeHead, encodeHead } from '#model/head.ts';
 import type { Head } from '#model/head.ts';
 import { echoBackend } from '../e2e/backends.ts';
 import type { Backend } from '../e2e/backends.ts';

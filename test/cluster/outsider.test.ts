@@ -14,7 +14,7 @@ describe('an outsider', { skip }, () => {
 
   before(async () => {
     cluster = await TestCluster.start(1);
-    await cluster.startOperator();
+    await cluster.startOperator({ usesKubeconfig: true });
     await cluster.untilProxiesReady();
   });
   after(() => cluster.stop());

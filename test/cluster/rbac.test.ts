@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { FlintProcess } from '../e2e/flint-process.ts';
 import { service, simpleRoute, yaml } from '../e2e/manifests.ts';
+import { issue } from '../tls/certificates.ts';
 import { TestCluster, backendAddress, moment, whyNoCluster } from './test-cluster.ts';
 
 const skip = whyNoCluster() ?? false;
@@ -82,8 +83,8 @@ describe('the roles of config/', { skip }, () => {
 
   /**
    * A short life of an operator and a data plane in which everything happens that ever does: leadership, lists,
-   * watches, a publish, a change, a collection of old chunks, a status, an event. Returns what the API server refused;
-   * ends early when a refusal matches `wanted`.
+   * watches, a publish, a change, a renewed certificate, a collection of old chunks, statuses, an event. Returns what the
+   * API server refused; ends early when a refusal matches `wanted`.
    */
   async function refusalsInALife(wanted?: RegExp): Promise<readonly string[]> {
     const hosts = [`a${++lives}.test`, `b${lives}.test`];
@@ -94,7 +95,9 @@ describe('the roles of config/', { skip }, () => {
     );
     const [proxy, operator] = await Promise.all([
       cluster.startProxy(1),
-      cluster.startOperator({ args: ['--chunk-retention', '0', '--lease-duration', '1500'] }),
+      cluster.startOperator({
+        args: ['--chunk-retention', '0', '--lease-duration', '1500', '--publish-address', '203.0.113.7'],
+      }),
     ]);
     const refusals = (): readonly string[] => [...refusedIn(operator), ...refusedIn(proxy.flint)];
     const isMissed = (): boolean => wanted !== undefined && refusals().some((text) => wanted.test(text));
@@ -104,30 +107,75 @@ describe('the roles of config/', { skip }, () => {
     };
     try {
       await until(() => operator.said('published') || operator.said('leading'));
-      // The second route changes the chunk of the first one's bucket, and nobody names the old chunk any more.
+      // The second route changes the chunk of the first one's bucket, and its certificate the other's chunk: nobody names
+      // the old chunks any more.
       for (const host of hosts) {
         await createRoute(host);
         await until(async () => (await cluster.condition(nameOf(host), 'Ready')) === 'True Programmed');
       }
-      const chunks = (): Promise<{ readonly items: readonly unknown[] }> =>
-        cluster.get('/api/v1/namespaces/flint-routes/configmaps?labelSelector=flint.dev/part%3Dchunk');
-      await until(async () => (await chunks()).items.length === 4);
+      await create(ingresses, ingress);
+      await until(
+        async () =>
+          (await cluster.get<StoredIngress>(`${ingresses}/shop`)).status.loadBalancer.ingress !== undefined,
+      );
+      const chunks = async (plural: string): Promise<number> => {
+        const path = `/api/v1/namespaces/flint-routes/${plural}?labelSelector=flint.dev/part%3Dchunk`;
+        return (await cluster.get<{ readonly items: readonly unknown[] }>(path)).items.length;
+      };
+      // Settings, zones, hosts, upstreams and claims; certificates.
+      await until(async () => (await chunks('configmaps')) === 5 && (await chunks('secrets')) === 1);
       // The last event of all may still be on its way.
       if (wanted === undefined) await moment(500);
       return refusals();
     } finally {
       await operator.stop('SIGKILL');
       await cluster.removeProxy(proxy);
-      for (const host of hosts) await cluster.api.call('DELETE', `${ingressRoutes}/${nameOf(host)}`);
+      for (const host of hosts) {
+        await cluster.api.call('DELETE', `${ingressRoutes}/${nameOf(host)}`);
+        await cluster.api.call('DELETE', `${secrets}/${nameOf(host)}`);
+      }
+      await cluster.api.call('DELETE', `${ingresses}/shop`);
     }
   }
 
   async function createRoute(host: string): Promise<void> {
-    const { status } = await cluster.api.call('POST', ingressRoutes, simpleRoute(host, 'somebody'));
-    assert.equal(status, 201);
+    const { certificate, keyPem } = issue({ dnsNames: [host] });
+    await create(secrets, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: nameOf(host) },
+      type: 'kubernetes.io/tls',
+      stringData: { 'tls.crt': certificate, 'tls.key': keyPem },
+    });
+    const { spec, ...route } = simpleRoute(host, 'somebody') as { readonly spec: object };
+    await create(ingressRoutes, {
+      ...route,
+      spec: { ...spec, tls: { certificateRefs: [{ name: nameOf(host) }] } },
+    });
+  }
+
+  async function create(path: string, object: object): Promise<void> {
+    const { status, body } = await cluster.api.call('POST', path, object);
+    assert.equal(status, 201, JSON.stringify(body));
   }
 });
 
+interface StoredIngress {
+  readonly status: { readonly loadBalancer: { readonly ingress?: readonly object[] } };
+}
+
+const ingress = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'Ingress',
+  metadata: { name: 'shop' },
+  spec: {
+    ingressClassName: 'flint',
+    defaultBackend: { service: { name: 'somebody', port: { number: 80 } } },
+  },
+};
+
+const secrets = '/api/v1/namespaces/default/secrets';
+const ingresses = '/apis/networking.k8s.io/v1/namespaces/default/ingresses';
 const ingressRoutes = '/apis/flint.dev/v1alpha1/namespaces/default/ingressroutes';
 
 function nameOf(host: string): string {

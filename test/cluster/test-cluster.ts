@@ -28,12 +28,15 @@ export function whyNoCluster(): string | undefined {
 export class ProxyPod {
   readonly name: string;
   readonly address: string;
+  /** The folder of the build that it runs. */
+  readonly build: string;
   flint: FlintProcess;
   isReady = false;
 
-  constructor(name: string, address: string, flint: FlintProcess) {
+  constructor(name: string, address: string, build: string, flint: FlintProcess) {
     this.name = name;
     this.address = address;
+    this.build = build;
     this.flint = flint;
   }
 
@@ -57,11 +60,17 @@ export interface OperatorOptions {
   readonly server?: { readonly url: string; readonly caFile: string };
   readonly args?: readonly string[];
   readonly admin?: string;
+  /** Through the official client, and not by a mounted service account as in a pod. */
+  readonly usesKubeconfig?: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** The folder of another build than the present one. */
+  readonly build?: string;
 }
 
 export class TestCluster {
   readonly api: ApiServer;
   readonly proxies: ProxyPod[] = [];
+  readonly operators: FlintProcess[] = [];
   readonly #folder: string;
   readonly #children = new Set<ChildProcess>();
   readonly #kubelet: NodeJS.Timeout;
@@ -120,22 +129,36 @@ export class TestCluster {
   async startOperator(options: OperatorOptions = {}): Promise<FlintProcess> {
     const token = await this.api.tokenOf('flint-system', 'flint-operator');
     const { url = this.api.url, caFile = this.api.caFile } = options.server ?? {};
-    const file = this.#writeKubeconfig(url, caFile, token);
-    const { args = [], admin = '127.0.0.1:0' } = options;
-    return this.#spawn(
-      ['operator', '--kubeconfig', file, '--admin', admin, '--lease-duration', '3000', ...args],
-      {},
-    );
+    const { args = [], admin = '127.0.0.1:0', environment = {}, build = root } = options;
+    const own = ['--admin', admin, '--lease-duration', '3000', ...args];
+    if (options.usesKubeconfig === true || build !== root) {
+      const file = this.#writeKubeconfig(url, caFile, token);
+      return this.#operate(this.#spawn(build, ['operator', '--kubeconfig', file, ...own], environment));
+    }
+    const folder = this.#writeServiceAccount(`operator-${++this.#processes}`, caFile, token);
+    const { hostname, port } = new URL(url);
+    const pod = {
+      KUBERNETES_SERVICE_HOST: hostname,
+      KUBERNETES_SERVICE_PORT: port,
+      ...environment,
+    };
+    return this.#operate(this.#spawn(build, ['operator', '--service-account', folder, ...own], pod));
+  }
+
+  #operate(operator: FlintProcess): FlintProcess {
+    this.operators.push(operator);
+    return operator;
   }
 
   /** `flint proxy` with the token of its service account, and a Pod that says where it is. */
   async startProxy(
     index: number,
-    { node = 'node-1', args = [] as readonly string[] } = {},
+    { node = 'node-1', args = [] as readonly string[], build = root } = {},
   ): Promise<ProxyPod> {
     const name = `flint-proxy-${index}`;
     const address = `10.213.1.${index}`;
-    const pod = new ProxyPod(name, address, await this.#spawnProxy(name, address, args));
+    const flint = await this.#spawnProxy(build, name, address, args);
+    const pod = new ProxyPod(name, address, build, flint);
     await this.api.call('POST', '/api/v1/namespaces/flint-system/pods', {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -165,7 +188,7 @@ export class TestCluster {
   /** The process dies, and another takes its address, as when a container restarts. */
   async restartProxy(pod: ProxyPod, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await pod.flint.stop(signal);
-    pod.flint = await this.#spawnProxy(pod.name, pod.address, []);
+    pod.flint = await this.#spawnProxy(pod.build, pod.name, pod.address, []);
   }
 
   async removeProxy(pod: ProxyPod): Promise<void> {
@@ -273,9 +296,13 @@ export class TestCluster {
     return file;
   }
 
-  #spawn(args: readonly string[], environment: Readonly<Record<string, string>>): FlintProcess {
-    const child = spawn(join(root, 'hack/flint'), args, {
-      cwd: root,
+  #spawn(
+    build: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ): FlintProcess {
+    const child = spawn(join(build, 'hack/flint'), args, {
+      cwd: build,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
     });
@@ -284,13 +311,26 @@ export class TestCluster {
     return new FlintProcess(child, this.#folder);
   }
 
-  async #spawnProxy(name: string, address: string, args: readonly string[]): Promise<FlintProcess> {
+  /** As a kubelet mounts it. */
+  #writeServiceAccount(name: string, caFile: string, token: string): string {
     const folder = join(this.#folder, name);
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'ca.crt'), readFileSync(this.api.caFile));
-    writeFileSync(join(folder, 'token'), await this.api.tokenOf('flint-system', 'flint-proxy'));
+    writeFileSync(join(folder, 'ca.crt'), readFileSync(caFile));
+    writeFileSync(join(folder, 'token'), token);
+    return folder;
+  }
+
+  async #spawnProxy(
+    build: string,
+    name: string,
+    address: string,
+    args: readonly string[],
+  ): Promise<FlintProcess> {
+    const token = await this.api.tokenOf('flint-system', 'flint-proxy');
+    const folder = this.#writeServiceAccount(name, this.api.caFile, token);
     const own = ['--service-account', folder, '--http', `${address}:8080`, '--admin', `${address}:9901`];
     return this.#spawn(
+      build,
       ['proxy', ...own, '--workers', '2', '--access-log', 'off', '--drain-delay', '300', ...args],
       { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(this.api.port) },
     );
@@ -349,6 +389,7 @@ export interface StoredRoute {
       readonly lastTransitionTime: string;
     }[];
     readonly dataPlane?: { readonly summary: string };
+    readonly addresses?: readonly { readonly type: string; readonly value: string }[];
   };
 }
 

@@ -7,6 +7,7 @@ import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import { defaultTranslateSettings } from '#translate/defaults.ts';
 import { translate } from '#translate/translate.ts';
 import { crdCases } from './crd-case.ts';
+import { emptyView } from '../translate/empty-view.ts';
 
 const ourClass: KubernetesObject = {
   apiVersion: 'networking.k8s.io/v1',
@@ -22,14 +23,7 @@ function isRead(at: string, message: string): boolean {
 
 /** What becomes of the object where no CRD has looked at it: not to be served is all that matters. */
 function verdictOn(object: KubernetesObject): string {
-  const view = {
-    ingressRoutes: [object],
-    ingressClasses: [ourClass],
-    services: [],
-    endpointSlices: [],
-    claims: new Map(),
-    now: '2024-06-01T00:00:00Z',
-  };
+  const view = { ...emptyView, ingressRoutes: [object], ingressClasses: [ourClass] };
   return translate(view, defaultTranslateSettings).verdicts[0]?.kind ?? 'none';
 }
 

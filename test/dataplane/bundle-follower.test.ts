@@ -2,120 +2,34 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { BundleFollower } from '#dataplane/bundle-follower.ts';
-import type { BundleTarget } from '#dataplane/bundle-follower.ts';
-import type { Applied } from '#dataplane/data-plane.ts';
 import { ApiClient } from '#kube/api-client.ts';
-import { decode, encode } from '#model/bundle.ts';
-import type { Bundle, Refusal } from '#model/bundle.ts';
-import { chunkName, encodeHead } from '#model/head.ts';
-import { chunkKey, headKey, headName, partLabel } from '#model/wire-names.ts';
+import { encode } from '#model/bundle.ts';
+import { chunkName } from '#model/chunk.ts';
+import { chunkKey, headName } from '#model/wire-names.ts';
 import { createLogger } from '#telemetry/log.ts';
 import { failure, FakeApi, hang } from '../kube/fake-api.ts';
 import { until } from '../kube/until.ts';
 import { exactHost, modelOf, upstream } from '../model/large-model.ts';
-
-const namespace = 'flint-routes';
-const configMaps = `/api/v1/namespaces/${namespace}/configmaps`;
-
-/** A bundle of three chunks; two of them differ in one alone, that of the upstreams. */
-function bundleOf(endpoints: number): Bundle {
-  return encode(modelOf([exactHost('a.test', 'x/s:80')], [upstream('x/s:80', endpoints)]));
-}
-
-const first = bundleOf(1);
-const second = bundleOf(2);
-const third = bundleOf(3);
-
-function upstreamsOf(bundle: Bundle): string {
-  const chunk = bundle.chunks.find(({ kind }) => kind === 'upstreams');
-  assert.ok(chunk !== undefined);
-  return chunkName(chunk);
-}
-
-function putChunks(api: FakeApi, bundle: Bundle): void {
-  for (const chunk of bundle.chunks)
-    if (api.get(configMaps, chunkName(chunk)) === undefined) putChunk(api, chunkName(chunk), chunk.text);
-}
-
-function putChunk(api: FakeApi, name: string, text: string): void {
-  const metadata = { name, labels: { [partLabel]: 'chunk' } };
-  api.put(configMaps, { immutable: true, metadata, data: { [chunkKey]: text } });
-}
-
-function putHead(api: FakeApi, { schema, digest, chunks }: Bundle, sequence: number): void {
-  putHeadText(api, encodeHead({ schema, epoch: 1, sequence, digest, chunks, claims: [] }));
-}
-
-function putHeadText(api: FakeApi, text: string): void {
-  api.put(configMaps, { metadata: { name: headName }, data: { [headKey]: text } });
-}
-
-function publish(api: FakeApi, bundle: Bundle, sequence: number): void {
-  putChunks(api, bundle);
-  putHead(api, bundle, sequence);
-}
-
-/** Takes what a data plane would take, and remembers what it was told. */
-class Target implements BundleTarget {
-  readonly taken: string[] = [];
-  readonly refused: string[] = [];
-  readonly refusals = new Set<string>();
-  table = '';
-  #sequence = 0;
-
-  async apply(bundle: Bundle, sequence: number): Promise<Applied> {
-    if (sequence <= this.#sequence) return { kind: 'Unchanged' };
-    const decoded = decode(bundle);
-    if (decoded.kind === 'Refused') {
-      this.refuse(sequence, decoded.refusal, decoded.message);
-      return decoded;
-    }
-    this.#sequence = sequence;
-    this.table = bundle.digest;
-    this.taken.push(`${sequence} ${bundle.digest}`);
-    return { kind: 'Applied' };
-  }
-
-  refuse(sequence: number, refusal: Refusal, message: string): void {
-    assert.notEqual(message, '');
-    this.refused.push(`${sequence} ${refusal}`);
-    this.refusals.add(`${sequence} ${refusal}`);
-  }
-
-  takes(bundle: Bundle, sequence: number): Promise<void> {
-    return until(`revision ${sequence} is taken`, () => this.taken.at(-1) === `${sequence} ${bundle.digest}`);
-  }
-
-  refuses(text: string): Promise<void> {
-    return until(`${text} is told`, () => this.refusals.has(text));
-  }
-}
-
-interface Started {
-  readonly target: Target;
-  readonly follower: BundleFollower;
-  readonly signal: AbortSignal;
-}
-
-function follow(context: TestContext, api: FakeApi, timeoutMs?: number): Started {
-  const controller = new AbortController();
-  const target = new Target();
-  const { signal } = controller;
-  const client = new ApiClient(api, timeoutMs);
-  const follower = new BundleFollower({ client, namespace, target, logger: createLogger('silent'), signal });
-  const running = follower.run();
-  context.after(async () => {
-    controller.abort();
-    await running;
-  });
-  return { target, follower, signal };
-}
-
-function fetches(api: FakeApi): readonly string[] {
-  return api.requests.filter((request) => request.startsWith('GET '));
-}
+import { certificateOf } from '../model/varied-model.ts';
+import {
+  Target,
+  configMaps,
+  fetches,
+  first,
+  follow,
+  namespace,
+  publish,
+  putChunk,
+  putChunks,
+  putHead,
+  putHeadText,
+  putSecret,
+  second,
+  secrets,
+  third,
+  upstreamsOf,
+} from './followed.ts';
 
 test('the first head is taken, whether it was there before or comes later', async (context) => {
   for (const isEarly of [true, false]) {
@@ -194,6 +108,65 @@ test('a chunk of other content is refused, and taken when it is repaired under t
   await target.takes(second, 2);
   publish(api, third, 3);
   await target.takes(third, 3);
+});
+
+test('certificates are fetched as Secrets, everything else as ConfigMaps', async (context) => {
+  const api = new FakeApi();
+  const paths: string[] = [];
+  api.tap = ({ path }, answer) => {
+    paths.push(path);
+    return answer();
+  };
+  const model = modelOf([exactHost('a.test', 'x/s:80')], [upstream('x/s:80', 1)]);
+  const bundle = encode({ ...model, certificates: [certificateOf('x/certificate-1')] });
+  const kinds = bundle.chunks.map(({ kind }) => kind);
+  assert.ok(kinds.includes('certificates') && kinds.includes('hosts'));
+  publish(api, bundle, 1);
+  const { target } = follow(context, api);
+  await target.takes(bundle, 1);
+  for (const chunk of bundle.chunks) {
+    const collection = chunk.kind === 'certificates' ? secrets : configMaps;
+    assert.ok(paths.includes(`${collection}/${chunkName(chunk)}`), paths.join('\n'));
+  }
+  assert.deepEqual(
+    target.store.certificates.map(({ id }) => id),
+    ['x/certificate-1'],
+  );
+});
+
+test('a Secret of key material that is not there is a missing chunk, never looked for elsewhere', async (context) => {
+  const api = new FakeApi();
+  const model = modelOf([], []);
+  const bundle = encode({ ...model, certificates: [certificateOf('x/certificate-1')] });
+  const chunk = bundle.chunks.find(({ kind }) => kind === 'certificates');
+  assert.ok(chunk !== undefined);
+  publish(api, bundle, 1);
+  api.remove(secrets, chunkName(chunk));
+  putChunk(api, chunkName(chunk), chunk.text);
+  const { target } = follow(context, api);
+  await target.refuses('1 ChunkMissing');
+  putSecret(api, chunkName(chunk), chunk.text);
+  await target.takes(bundle, 1);
+});
+
+test('a whole whose chunks are sound may be refused, and what was fetched for it is kept', async (context) => {
+  const api = new FakeApi();
+  publish(api, first, 1);
+  const { target } = follow(context, api);
+  await target.takes(first, 1);
+  // A host that refers to an upstream which is not there: only all chunks together show it.
+  const host = exactHost('b.test', 'x/other:80');
+  const broken = encode(modelOf([host], [upstream('x/s:80', 2)]));
+  const repaired = encode(modelOf([host], [upstream('x/other:80', 2)]));
+  api.requests.length = 0;
+  publish(api, broken, 2);
+  await target.refuses('2 Malformed');
+  assert.equal(target.table, first.digest);
+  publish(api, repaired, 3);
+  await target.takes(repaired, 3);
+  const asked = fetches(api);
+  assert.equal(new Set(asked).size, asked.length, asked.join(', '));
+  assert.equal(asked.length, 3, 'hosts and upstreams of the one, upstreams of the other');
 });
 
 test('a head that cannot be read is refused once, and the next one is taken', async (context) => {
@@ -276,7 +249,7 @@ test('what was fetched for a head that was replaced is not fetched again', async
     return answer();
   };
   const { target } = follow(context, api);
-  await until('all chunks are asked for', () => fetches(api).length === 3);
+  await until('all chunks are asked for', () => fetches(api).length === first.chunks.length);
   publish(api, second, 2);
   await new Promise((resolve) => setImmediate(resolve));
   gate.resolve();

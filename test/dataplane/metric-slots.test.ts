@@ -48,10 +48,33 @@ test('a worker that is gone leaves its counters, not its gauges', () => {
 test('slots are bounded: routes beyond the limit share the first, and slots of gone routes are reused last', () => {
   const slots = new RouteSlots();
   const ids = Array.from({ length: maxSlots + 100 }, (_, index) => `ns/${index}`);
-  const first = slots.update(new Set(ids));
+  const first = slots.update({ added: ids, removed: [] });
   assert.equal(first.added.length, maxSlots - 1);
   assert.ok(first.added.every(([, slot]) => slot >= 1 && slot < maxSlots));
-  const second = slots.update(new Set([...ids.slice(1, maxSlots - 1), 'ns/new']));
-  assert.deepEqual(second.removed, ['ns/0']);
+  const waiting = ids.slice(maxSlots - 1);
+  const second = slots.update({ added: ['ns/new'], removed: ['ns/0', ...waiting] });
+  assert.deepEqual(second.removed, ['ns/0'], 'those that waited had no slot');
   assert.deepEqual(second.added, [['ns/new', 1]]);
+});
+
+test('a route that waits for a slot gets the next one that is free', () => {
+  const slots = new RouteSlots();
+  const ids = Array.from({ length: maxSlots }, (_, index) => `ns/${index}`);
+  slots.update({ added: ids, removed: [] });
+  const [late] = ids.slice(-1);
+  assert.equal(slots.entries.has(late!), false);
+  assert.deepEqual(slots.update({ added: [], removed: ['ns/7'] }), {
+    added: [[late, 8]],
+    removed: ['ns/7'],
+  });
+});
+
+test('an object keeps its slot as long as one chunk has rules of it, also while it moves to another', () => {
+  const slots = new RouteSlots();
+  assert.deepEqual(slots.update({ added: ['ns/a', 'ns/a'], removed: [] }).added, [['ns/a', 1]]);
+  const nothing = { added: [], removed: [] };
+  assert.deepEqual(slots.update({ added: [], removed: ['ns/a'] }), nothing);
+  assert.deepEqual(slots.update({ added: ['ns/a'], removed: ['ns/a'] }), nothing);
+  assert.deepEqual(slots.update({ added: [], removed: ['ns/a'] }), { added: [], removed: ['ns/a'] });
+  assert.deepEqual([...slots.entries], []);
 });

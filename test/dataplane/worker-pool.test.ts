@@ -6,9 +6,10 @@ import { test } from 'node:test';
 import { WorkerHandle } from '#dataplane/worker-handle.ts';
 import { defaultProxySettings } from '#dataplane/worker-protocol.ts';
 import { WorkerPool } from '#dataplane/worker-pool.ts';
-import { stateOf } from '#dataplane/table-state.ts';
+import { TableStore } from '#dataplane/table-store.ts';
 import { createLogger } from '#telemetry/log.ts';
 import { host, model, upstream } from './models.ts';
+import { take } from './tables.ts';
 
 async function statusOf(port: number, hostname: string): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1' });
@@ -34,9 +35,12 @@ test('a worker that dies is replaced by one with the newest table, and counters 
     },
   });
   context.after(() => pool.terminate());
-  const port = await pool.start(stateOf(model([host('a.test', 'up')], [upstream('up')]), 1));
-  pool.update(stateOf(model([host('b.test', 'up')], [upstream('up')]), 2));
-  while (handles[0]?.state?.revision !== 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  const store = new TableStore();
+  const first = take(store, model([host('a.test', 'up')], [upstream('up')]), 1);
+  const port = await pool.start(first.state, first.routes);
+  const second = take(store, model([host('b.test', 'up')], [upstream('up')]), 2);
+  pool.update(second.state, second.routes);
+  while (handles[0]?.state?.head.revision !== 2) await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal(await statusOf(port, 'b.test'), '503', 'a route without endpoints');
   assert.equal(await statusOf(port, 'a.test'), '404');
   // An answer may overtake its own counting, which happens in another thread.

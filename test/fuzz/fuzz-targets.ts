@@ -10,8 +10,16 @@ import { smallLimits } from '../h1/endless-input.ts';
 import { cutsEverywhere } from '../h1/pieces.ts';
 import { recordRequests } from '../h1/request-recorder.ts';
 import { recordResponse } from '../h1/response-recorder.ts';
+import { checkPem } from './check-pem.ts';
 import type { Random } from './random.ts';
-import { chunkTricks, proxyHeaderTricks, requestTricks, responseTricks, targetTricks } from './tricks.ts';
+import {
+  chunkTricks,
+  pemTricks,
+  proxyHeaderTricks,
+  requestTricks,
+  responseTricks,
+  targetTricks,
+} from './tricks.ts';
 
 export interface FuzzTarget {
   /** Also the folder of its corpus. */
@@ -109,5 +117,10 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     name: 'proxy-header',
     tricks: proxyHeaderTricks,
     check: (input, random) => checkProxyHeader(input, random.below(input.length + 1)),
+  },
+  {
+    name: 'pem',
+    tricks: pemTricks,
+    check: (input, random) => checkPem(input, random, pemTricks),
   },
 ];

@@ -19,7 +19,7 @@ const seed = Number(values.seed ?? randomInt(2 ** 32));
 const names = fuzzTargets.map(({ name }) => name).filter((name) => (values.target ?? name) === name);
 if (!(milliseconds > 0) || !Number.isInteger(seed) || names.length === 0) {
   process.stderr.write(
-    'usage: fuzz.ts [--seconds N] [--seed N] [--target request|chunked|response|target]\n',
+    `usage: fuzz.ts [--seconds N] [--seed N] [--target ${fuzzTargets.map(({ name }) => name).join('|')}]\n`,
   );
   process.exit(2);
 }

@@ -148,3 +148,30 @@ export const proxyHeaderTricks: readonly string[] = [
   ' ',
   '\r',
 ];
+
+export const pemTricks: readonly string[] = [
+  '-----BEGIN CERTIFICATE-----\n',
+  '-----END CERTIFICATE-----\n',
+  '-----BEGIN PRIVATE KEY-----\n',
+  '-----END PRIVATE KEY-----\n',
+  '-----BEGIN RSA PRIVATE KEY-----\n',
+  '-----BEGIN ENCRYPTED PRIVATE KEY-----\n',
+  '-----BEGIN X509 CRL-----\n',
+  'Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n',
+  'Bag Attributes\n',
+  '-----',
+  '=',
+  '==',
+  '\0',
+  '\r\n',
+  // DER: lengths without end, enormous ones, an indefinite one, other tags, a date, a name.
+  '\x30\x80',
+  '\x30\x84\x7f\xff\xff\xff',
+  '\x02\x01\x00',
+  '\x03\x02\x00\x00',
+  '\x05\x00',
+  '\x18\x0f99991231235959Z',
+  '\x17\x0d991301000000Z',
+  '\x82\x09a.example',
+  '\x82\x00',
+];

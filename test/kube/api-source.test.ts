@@ -119,6 +119,20 @@ test('a list without items is an empty one only when it says so', async () => {
   }
 });
 
+test('a list that ends while more is said to remain is none', async () => {
+  const item = { metadata: { name: 'a' } };
+  const page = (metadata: object): object => ({
+    kind: 'EndpointSliceList',
+    metadata: { resourceVersion: '7', ...metadata },
+    items: [item],
+  });
+  const cut = scripted(() => json(200, page({ remainingItemCount: 2 })));
+  await assert.rejects(cut.source.list(signal), /ends before its end/);
+  const pages = [page({ continue: 'more', remainingItemCount: 1 }), page({})];
+  const whole = scripted((_, index) => json(200, pages[index]));
+  assert.equal((await whole.source.list(signal)).items.length, 2);
+});
+
 interface Watched {
   readonly events: readonly WatchEvent<KubeObject>[];
   readonly error: unknown;

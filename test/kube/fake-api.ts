@@ -14,9 +14,9 @@ interface Happening {
 }
 
 interface Place {
-  /** `/api/v1/namespaces/x/configmaps` */
+  /** `/api/v1/namespaces/x/configmaps`; without a namespace it is cluster-scoped, or that of all namespaces. */
   readonly collection: string;
-  readonly namespace: string;
+  readonly namespace: string | undefined;
   readonly name: string | undefined;
   readonly subresource: string | undefined;
   readonly query: URLSearchParams;
@@ -42,6 +42,7 @@ export class FakeApi implements ApiTransport {
   readonly #objects = new Map<string, KubeObject>();
   readonly #history: Happening[] = [];
   readonly #watchers = new Set<() => void>();
+  #watchesSince = 0;
   #version = 100;
   #uids = 0;
 
@@ -59,13 +60,19 @@ export class FakeApi implements ApiTransport {
 
   close(): void {}
 
+  /** Every watch that is open ends, as it does when the API server is restarted or a kind is removed. */
+  endWatches(): void {
+    this.#watchesSince++;
+    for (const wake of this.#watchers) wake();
+  }
+
   get(collection: string, name: string): KubeObject | undefined {
     return this.#objects.get(`${collection}/${name}`);
   }
 
   list(collection: string): readonly KubeObject[] {
     return [...this.#objects.entries()].flatMap(([key, object]) =>
-      key === `${collection}/${object.metadata.name}` ? [object] : [],
+      isOf(key.slice(0, key.lastIndexOf('/')), collection) ? [object] : [],
     );
   }
 
@@ -101,6 +108,7 @@ export class FakeApi implements ApiTransport {
       return { status: 200, retryAfterSeconds: 0, body: this.#watch(place, signal) };
     }
     const object = this.get(collection, name);
+    if (method === 'PATCH' && place.subresource === undefined) return this.#apply(place, object, content);
     if (object === undefined) return failure(404, 'NotFound', `${name} not found`);
     switch (method) {
       case 'GET':
@@ -145,9 +153,16 @@ export class FakeApi implements ApiTransport {
     return json(200, stored);
   }
 
+  /** Of what one manager alone sets. */
+  #apply({ collection, name = '' }: Place, object: KubeObject | undefined, content: Body): ApiResponse {
+    const stored = this.#store(collection, object, { ...object, ...content });
+    this.writes.push(`APPLY ${name}`);
+    return json(object === undefined ? 201 : 200, stored);
+  }
+
   #applyStatus({ collection, subresource, query }: Place, object: KubeObject, content: Body): ApiResponse {
     if (subresource !== 'status' || query.get('fieldManager') === null)
-      return failure(400, 'BadRequest', 'only a status can be applied here, by a manager');
+      return failure(400, 'BadRequest', 'a status is applied by a manager, and nothing else of an object');
     if (!isCurrent(content.metadata?.['resourceVersion'], object)) return conflict(object);
     const stored = this.#store(collection, object, {
       ...object,
@@ -196,16 +211,17 @@ export class FakeApi implements ApiTransport {
   }
 
   async *#watch({ collection, query }: Place, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    let seen = Number(query.get('resourceVersion'));
+    const from = Number(query.get('resourceVersion'));
+    const first = this.#history.findIndex(({ version }) => version > from);
+    let at = first < 0 ? this.#history.length : first;
+    const since = this.#watchesSince;
     for (;;) {
-      const from = seen;
-      for (const each of this.#history) {
-        if (each.version <= from) continue;
-        seen = each.version;
-        if (each.collection !== collection || !isSelected(each.object, query)) continue;
-        yield Buffer.from(`${JSON.stringify({ type: each.type, object: each.object })}\n`);
+      for (; at < this.#history.length; at++) {
+        const each = this.#history[at];
+        if (each === undefined || !isOf(each.collection, collection)) continue;
+        if (isSelected(each.object, query))
+          yield Buffer.from(`${JSON.stringify({ type: each.type, object: each.object })}\n`);
       }
-      if (seen < this.#version) continue;
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.#watchers.delete(wake);
@@ -217,6 +233,7 @@ export class FakeApi implements ApiTransport {
         if (signal.aborted) wake();
       });
       signal.throwIfAborted();
+      if (since !== this.#watchesSince) return;
     }
   }
 }
@@ -259,21 +276,30 @@ function own(object: KubeObject | undefined): Content {
   return { uid, resourceVersion };
 }
 
-const pathPattern = /^(\/apis?(?:\/[^/]+){1,2}\/namespaces\/([^/]+)\/[^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
+const pathPattern =
+  /^((?:\/api\/v1|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+))?\/[^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
 
 function placeOf(path: string): Place {
   const [where = '', query = ''] = path.split('?');
   const [, collection, namespace, name, subresource] = pathPattern.exec(where) ?? [];
-  if (collection === undefined || namespace === undefined) throw new Error(`no collection at ${path}`);
+  if (collection === undefined) throw new Error(`no collection at ${path}`);
   return { collection, namespace, name, subresource, query: new URLSearchParams(query) };
 }
 
-/** `metadata.name=x` and `key=value`: the selectors in use. */
-function isSelected({ metadata }: KubeObject, query: URLSearchParams): boolean {
-  const name = query.get('fieldSelector')?.replace('metadata.name=', '') ?? metadata.name;
+/** A collection without a namespace holds those of its kind in every namespace. */
+function isOf(collection: string, wanted: string): boolean {
+  return collection === wanted || collection.replace(/\/namespaces\/[^/]+/, '') === wanted;
+}
+
+/** `metadata.name=x`, `type=x` and `key=value`: the selectors in use. */
+function isSelected({ metadata, type }: KubeObject, query: URLSearchParams): boolean {
+  const [field, wanted] = query.get('fieldSelector')?.split('=') ?? [];
   const [key = '', value] = query.get('labelSelector')?.split('=') ?? [];
   const labels = (metadata['labels'] ?? {}) as Content;
-  return name === metadata.name && (value === undefined || labels[key] === value);
+  return (
+    (wanted === undefined || wanted === (field === 'type' ? type : metadata.name)) &&
+    (value === undefined || labels[key] === value)
+  );
 }
 
 interface Conditions {

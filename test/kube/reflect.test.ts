@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BackOff } from '#kube/back-off.ts';
 import { reflect } from '#kube/reflect.ts';
+import type { Change } from '#kube/reflect.ts';
 import { Expired } from '#kube/source.ts';
 import type { KubeObject, Listed, Source, WatchEvent } from '#kube/source.ts';
 
@@ -154,4 +155,57 @@ test('an empty list after a full one is believed only when another one says so, 
   assert.deepEqual(await copies(right, 5, { confirmEmptyMs: 1 }), [['a@1', 'b@2'], []]);
   const fromTheStart = new ScriptedSource([empty], []);
   assert.deepEqual(await copies(fromTheStart, 2), [[]]);
+});
+
+test('where something is expected, a first list that is empty is believed only when another one says so, too', async () => {
+  const full = { items: [object('a', '1')], resourceVersion: '2' };
+  const empty = { items: [], resourceVersion: '9' };
+  const options = { confirmEmptyMs: 1, isSomethingExpected: true };
+  assert.deepEqual(await copies(new ScriptedSource([empty, full], []), 3, options), [['a@1']]);
+  assert.deepEqual(await copies(new ScriptedSource([empty, empty], []), 3, options), [[]]);
+  assert.deepEqual(await copies(new ScriptedSource([full], []), 2, options), [['a@1']]);
+});
+
+test('what stays the same from one version to the next is taken from the one before, in events and in new lists', async () => {
+  const version = (name: string, resourceVersion: string, spec: object): KubeObject => ({
+    ...object(name, resourceVersion),
+    spec,
+  });
+  const [a, b] = [{ host: 'a.test' }, { host: 'b.test' }];
+  const source = new ScriptedSource(
+    [
+      { items: [version('a', '1', a), version('b', '2', b)], resourceVersion: '2' },
+      { items: [version('a', '5', { ...a }), version('b', '6', { host: 'changed' })], resourceVersion: '9' },
+    ],
+    [
+      [
+        { kind: 'Applied', object: version('a', '3', { ...a }) },
+        { kind: 'Deleted', object: version('b', '3', b) },
+        { kind: 'Applied', object: version('b', '4', { ...b }) },
+        new Expired('too old'),
+      ],
+    ],
+  );
+  const kept: (readonly [version: string | undefined, spec: unknown])[][] = [];
+  const befores: unknown[] = [];
+  await copies(source, 4, {
+    reuse: (before: KubeObject, after: KubeObject) =>
+      JSON.stringify(before['spec']) === JSON.stringify(after['spec'])
+        ? { ...after, spec: before['spec'] }
+        : after,
+    onChange: (all: ReadonlyMap<string, KubeObject>, change: Change<KubeObject>) => {
+      kept.push([...all.values()].map((each) => [each.metadata.resourceVersion, each['spec']]));
+      if (change.kind !== 'Listed') befores.push(change.before?.metadata.resourceVersion);
+    },
+  });
+  const last = kept.at(-1);
+  assert.deepEqual(
+    last?.map(([resourceVersion]) => resourceVersion),
+    ['5', '6'],
+  );
+  assert.equal(last?.[0]?.[1], a, 'the very value of the first list');
+  assert.deepEqual(last?.[1]?.[1], { host: 'changed' });
+  // What is deleted is forgotten.
+  assert.notEqual(kept[3]?.[1]?.[1], b);
+  assert.deepEqual(befores, ['1', '2', undefined]);
 });

@@ -1,7 +1,8 @@
 // A cluster of files stores what an API server would store: refusals keep the earlier version, prune removes.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decode, encode } from '#model/bundle.ts';
+import { encode } from '#model/bundle.ts';
+import { decode } from '#model/bundle-reader.ts';
 import { hostKey } from '#model/route-model.ts';
 import { loadCrdValidators } from '#local/crd-file.ts';
 import { LocalCluster, collectionOf } from '#local/local-cluster.ts';

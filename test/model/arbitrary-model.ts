@@ -1,20 +1,26 @@
 // Generates models of every variant, small and overlapping: few hosts, few path segments, few names and values.
 import * as fc from 'fast-check';
-import { compareText } from '#model/bundle.ts';
+import { SecretText } from '#model/secret-text.ts';
+import { compareText } from '#model/text-order.ts';
 import { filterOrder } from '#model/filters.ts';
 import type { Filter, HostRewrite, PathRewrite } from '#model/filters.ts';
 import { hostKey } from '#model/route-model.ts';
 import type {
   Backend,
+  Certificate,
+  Discovery,
+  Fallback,
   HostPattern,
   Match,
   MethodMatch,
   NamedMatch,
+  NodeZone,
   PathMatch,
   RouteModel,
   Rule,
   Upstream,
   VirtualHost,
+  ZoneHint,
 } from '#model/route-model.ts';
 
 const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
@@ -162,9 +168,9 @@ const filterList: fc.Arbitrary<Filter[]> = fc.oneof(
   },
 );
 
-const rule: fc.Arbitrary<Rule> = record({
+export const rule: fc.Arbitrary<Rule> = record({
   ref: record({
-    kind: fc.constant('IngressRoute' as const),
+    kind: oneOf('IngressRoute' as const, 'IngressRoute' as const, 'Ingress' as const, 'Setting' as const),
     namespace: fc.constant('x'),
     name: oneOf('p', 'q'),
     rule: oneOf('rules[0]', 'rules[1]'),
@@ -177,9 +183,15 @@ const rule: fc.Arbitrary<Rule> = record({
 
 const doubtful = oneOf('Reject' as const, 'Keep' as const, 'Decode' as const);
 
+const certificateIds = ['x/c', 'x/d'];
+
 export const virtualHost: fc.Arbitrary<VirtualHost> = record({
   pattern: fc.oneof(...Object.values(hostPatterns)),
   pathPolicy: record({ encodedSlash: doubtful, mergeSlashes: doubtful, backslash: doubtful }),
+  certificates: fc.oneof(
+    { weight: 2, arbitrary: fc.constant<string[]>([]) },
+    { weight: 1, arbitrary: fc.subarray(certificateIds) },
+  ),
   rules: some(rule, 1, 4),
 });
 
@@ -187,21 +199,94 @@ export const virtualHosts: fc.Arbitrary<VirtualHost[]> = fc
   .uniqueArray(virtualHost, { maxLength: 6, size: 'max', selector: (host) => hostKey(host.pattern) })
   .map((hosts) => hosts.toSorted((a, b) => compareText(hostKey(a.pattern), hostKey(b.pattern))));
 
+export const discoveries = {
+  Endpoints: fc.constant({ kind: 'Endpoints' as const }),
+  Dns: record({
+    kind: fc.constant('Dns' as const),
+    name: domain,
+    port: fc.integer({ min: 1, max: 65_535 }),
+    allowed: oneOf('Public' as const, 'Any' as const),
+  }),
+} satisfies { readonly [K in Discovery['kind']]: fc.Arbitrary<Discovery & { kind: K }> };
+
+const zoneNames = ['zone-a', 'zone-b'];
+
+const zones: fc.Arbitrary<NodeZone[]> = fc
+  .uniqueArray(record({ node: oneOf('node-1', 'node-2', 'node-3'), zone: oneOf(...zoneNames) }), {
+    maxLength: 3,
+    selector: ({ node }) => node,
+  })
+  .map((list) => list.toSorted((a, b) => compareText(a.node, b.node)));
+
+const endpoints = some(
+  record({
+    address: oneOf('10.0.0.1', 'fd00::1'),
+    port: fc.integer({ min: 1, max: 65_535 }),
+    state: oneOf('Ready' as const, 'Terminating' as const),
+  }),
+);
+
+/** Of every zone or of none, each with some of `length` endpoints. */
+function zoneHintsFor(length: number): fc.Arbitrary<ZoneHint[]> {
+  if (length === 0) return fc.constant([]);
+  const indexes = Array.from({ length }, (_, index) => index);
+  const hints = zoneNames.map((zone) =>
+    record({ zone: fc.constant(zone), endpoints: fc.subarray(indexes, { minLength: 1 }) }),
+  );
+  return fc.oneof(fc.constant<ZoneHint[]>([]), fc.tuple(...hints));
+}
+
+/** What a data plane looks up itself has neither endpoints nor hints. */
+const addresses = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: endpoints.chain((list) =>
+      record({
+        discovery: discoveries.Endpoints,
+        endpoints: fc.constant(list),
+        zoneHints: zoneHintsFor(list.length),
+      }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: record({
+      discovery: discoveries.Dns,
+      endpoints: fc.constant([]),
+      zoneHints: fc.constant([]),
+    }),
+  },
+);
+
 const upstreams: fc.Arbitrary<Upstream[]> = fc.tuple(
   ...upstreamIds.map((id) =>
-    record({
-      id: fc.constant(id),
-      loadBalancing: oneOf('RoundRobin' as const, 'LeastRequests' as const),
-      endpoints: some(
-        record({
-          address: oneOf('10.0.0.1', 'fd00::1'),
-          port: fc.integer({ min: 1, max: 65_535 }),
-          state: oneOf('Ready' as const, 'Terminating' as const),
-        }),
-      ),
-    }),
+    fc
+      .tuple(addresses, oneOf('RoundRobin' as const, 'LeastRequests' as const))
+      .map(([rest, loadBalancing]): Upstream => ({ id, loadBalancing, ...rest })),
   ),
 );
+
+const hexDigit = oneOf(...Array.from('0123456789abcdef'));
+
+export const certificate: fc.Arbitrary<Certificate> = record({
+  id: oneOf(...certificateIds),
+  chain: oneOf('-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n', 'chain'),
+  key: oneOf('-----BEGIN PRIVATE KEY-----\nMC4C\n-----END PRIVATE KEY-----\n', 'key "1"').map(
+    (text) => new SecretText(text),
+  ),
+  dnsNames: some(domain, 1, 2),
+  notAfter: oneOf('2027-01-01T00:00:00Z', '2028-01-01T00:00:00Z'),
+  fingerprint: fc.array(hexDigit, { minLength: 64, maxLength: 64 }).map((digits) => digits.join('')),
+});
+
+const certificates: fc.Arbitrary<Certificate[]> = fc.tuple(
+  ...certificateIds.map((id) => certificate.map((each) => ({ ...each, id }))),
+);
+
+export const fallbacks = {
+  NotFound: fc.constant({ kind: 'NotFound' as const }),
+  Rule: record({ kind: fc.constant('Rule' as const), rule }),
+} satisfies { readonly [K in Fallback['kind']]: fc.Arbitrary<Fallback & { kind: K }> };
 
 export const routeModel: fc.Arbitrary<RouteModel> = record({
   settings: record({
@@ -210,7 +295,10 @@ export const routeModel: fc.Arbitrary<RouteModel> = record({
     clientIdleTimeoutMs: fc.nat(),
     headTimeoutMs: fc.nat(),
     attempts: fc.integer({ min: 1, max: 16 }),
+    fallback: fc.oneof<fc.Arbitrary<Fallback>[]>(...Object.values(fallbacks)),
   }),
+  zones,
   hosts: virtualHosts,
   upstreams,
+  certificates,
 });

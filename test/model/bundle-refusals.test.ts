@@ -2,16 +2,28 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { decode, encode } from '#model/bundle.ts';
-import type { Bundle, Chunk, Refusal } from '#model/bundle.ts';
+import { encode } from '#model/bundle.ts';
+import type { Bundle } from '#model/bundle.ts';
+import { decode } from '#model/bundle-reader.ts';
+import type { Chunk } from '#model/chunk.ts';
+import type { Refusal } from '#model/chunk-reader.ts';
 import { chunkBytes } from '#model/limits.ts';
+import type { RouteModel } from '#model/route-model.ts';
 import { countPlaces, replaceAt } from '../translate/json-places.ts';
 import { routeModel } from './arbitrary-model.ts';
-import { exactHost, largeModel, modelOf, upstream } from './large-model.ts';
-import { resealed, sealed, withText } from './resealed.ts';
+import { exactHost, modelOf, upstream } from './large-model.ts';
+import { plainBundle, resealed, sealed, withText } from './resealed.ts';
+import { revealed } from './revealed.ts';
+import { keyText, variedModel } from './varied-model.ts';
 
-const sound = encode(largeModel(3));
-const [settings, hosts, upstreams] = sound.chunks as readonly [Chunk, Chunk, Chunk];
+const sound = plainBundle(encode(variedModel()));
+const [settings, hosts, upstreams, zones, certificates] = sound.chunks as readonly [
+  Chunk,
+  Chunk,
+  Chunk,
+  Chunk,
+  Chunk,
+];
 
 function assertRefused(bundle: Bundle, refusal: Refusal, message: RegExp): void {
   const decoded = decode(bundle);
@@ -21,50 +33,132 @@ function assertRefused(bundle: Bundle, refusal: Refusal, message: RegExp): void 
 }
 
 test('the sound bundle, taken apart and sealed again, is decoded', () => {
-  assert.equal(sound.chunks.length, 3);
-  assert.deepEqual(sealed(1, sound.chunks), sound);
-  assert.equal(decode(sealed(1, sound.chunks)).kind, 'Decoded');
+  assert.deepEqual(
+    sound.chunks.map(({ kind }) => kind),
+    ['settings', 'hosts', 'upstreams', 'zones', 'certificates'],
+  );
+  assert.deepEqual(sealed(3, sound.chunks), sound);
+  assert.equal(decode(sealed(3, sound.chunks)).kind, 'Decoded');
 });
 
 test('an unknown schema is refused', () => {
-  for (const schema of [0, 3, 99, NaN]) {
-    assertRefused({ ...sound, schema }, 'UnknownSchema', /^schema .* is none of 1, 2$/);
-    assertRefused(sealed(schema === schema ? schema : 0, sound.chunks), 'UnknownSchema', /is none of 1, 2$/);
+  for (const schema of [0, 4, 99, NaN]) {
+    assertRefused({ ...sound, schema }, 'UnknownSchema', /^schema .* is none of 1, 2, 3$/);
+    assertRefused(
+      sealed(schema === schema ? schema : 0, sound.chunks),
+      'UnknownSchema',
+      /is none of 1, 2, 3$/,
+    );
   }
-  assert.equal(decode({ ...sound, schema: '1' as unknown as number }).kind, 'Refused');
+  assert.equal(decode({ ...sound, schema: '3' as unknown as number }).kind, 'Refused');
 });
 
 test('a missing, an extra and a repeated chunk are refused', () => {
   const extra = withText(hosts, '[]');
-  for (const chunks of [[settings, hosts], [hosts, upstreams], [], [...sound.chunks, extra]])
+  for (const chunks of [[settings, hosts], sound.chunks.slice(1), [], [...sound.chunks, extra]])
     assertRefused({ ...sound, chunks }, 'DigestMismatch', /not those that the head names/);
-  assertRefused(sealed(1, [hosts, upstreams]), 'Malformed', /no settings chunk/);
-  assertRefused(sealed(1, []), 'Malformed', /no settings chunk/);
-  assertRefused(sealed(1, [settings, hosts, hosts, upstreams]), 'Malformed', /host stands twice/);
-  assertRefused(sealed(1, [settings, hosts, upstreams, upstreams]), 'Malformed', /upstream stands twice/);
+  assertRefused(sealed(3, sound.chunks.slice(1)), 'Malformed', /no settings chunk/);
+  assertRefused(sealed(3, []), 'Malformed', /no settings chunk/);
+  for (const [twice, message] of [
+    [hosts, /a host stands twice/],
+    [upstreams, /an upstream stands twice/],
+    [zones, /a node stands twice/],
+    [certificates, /a certificate stands twice/],
+  ] as const)
+    assertRefused(sealed(3, [...sound.chunks, twice]), 'Malformed', message);
 });
 
 test('two settings are refused: which of them holds must not depend on the order of chunks', () => {
   const other = withText(settings, settings.text.replace('"attempts":3', '"attempts":4'));
-  assert.equal(decode(sealed(1, [settings, other, hosts, upstreams])).kind, 'Refused');
-  assert.equal(decode(sealed(1, [settings, settings, hosts, upstreams])).kind, 'Refused');
+  for (const second of [other, settings])
+    assertRefused(sealed(3, [...sound.chunks, second]), 'Malformed', /two settings chunks/);
 });
 
 test('a tampered text and a wrong digest are refused', () => {
   const tampered = { ...hosts, text: hosts.text.replace('"weight":1', '"weight":2') };
-  assertRefused({ ...sound, chunks: [settings, tampered, upstreams] }, 'DigestMismatch', /other content/);
-  const resealedHead = sealed(1, [settings, tampered, upstreams]);
+  const chunks = sound.chunks.with(1, tampered);
+  assertRefused({ ...sound, chunks }, 'DigestMismatch', /other content/);
+  const resealedHead = sealed(3, chunks);
   assertRefused(resealedHead, 'DigestMismatch', /other content/);
   assertRefused({ ...sound, digest: '0'.repeat(64) }, 'DigestMismatch', /head names/);
   assertRefused({ ...sound, digest: '' }, 'DigestMismatch', /head names/);
 });
 
-test('a host twice, an upstream twice and a backend that leads nowhere are refused', () => {
+test('a value that stands twice in one chunk is refused', () => {
   const twice = (text: string): string => `[${text.slice(1, -1)},${text.slice(1, -1)}]`;
-  assertRefused(resealed(sound, 1, twice), 'Malformed', /a host stands twice/);
-  assertRefused(resealed(sound, 2, twice), 'Malformed', /an upstream stands twice/);
-  const dangling = modelOf([exactHost('a.test', 'x/gone:80')], [upstream('x/s:80', 1)]);
-  assertRefused(encode(dangling), 'Malformed', /host a\.test refers to the unknown upstream x\/gone:80/);
+  for (const [index, message] of [
+    [1, /a host stands twice/],
+    [2, /an upstream stands twice/],
+    [3, /a node stands twice/],
+    [4, /a certificate stands twice/],
+  ] as const)
+    assertRefused(resealed(sound, index, twice), 'Malformed', message);
+});
+
+test('an endpoint with a port that is none is refused, in every schema', () => {
+  for (const port of [0, 65_536, 99_999]) {
+    const wrong = (text: string): string => text.replace(/:8080"/, `:${port}"`);
+    assertRefused(
+      resealed(sound, 2, wrong),
+      'Malformed',
+      /^chunk upstreams [0-9a-f]{12} has an endpoint with a port/,
+    );
+    const older = plainBundle(encode(modelOf([], [upstream('x/s:80', 1)]), 2));
+    const at = older.chunks.findIndex(({ kind }) => kind === 'upstreams');
+    const wrongAtLength = (text: string): string => text.replace('"port":8080', `"port":${port}`);
+    assertRefused(resealed(older, at, wrongAtLength), 'Malformed', /\/0\/endpoints\/0\/port must be/);
+  }
+});
+
+test('a reference that leads nowhere is refused', () => {
+  const known = upstream('x/s:80', 2);
+  const dangling = exactHost('a.test', 'x/gone:80');
+  const rule = dangling.rules[0]!;
+  const plain = modelOf([exactHost('a.test', 'x/s:80')], [known]);
+  const broken: readonly (readonly [RouteModel, RegExp])[] = [
+    [modelOf([dangling], [known]), /^host a\.test refers to the unknown upstream x\/gone:80$/],
+    [
+      { ...plain, settings: { ...plain.settings, fallback: { kind: 'Rule', rule } } },
+      /^the fallback refers to the unknown upstream x\/gone:80$/,
+    ],
+    [
+      { ...plain, hosts: plain.hosts.map((host) => ({ ...host, certificates: ['x/gone'] })) },
+      /^host a\.test refers to the unknown certificate x\/gone$/,
+    ],
+    [
+      { ...plain, upstreams: [{ ...known, zoneHints: [{ zone: 'zone-a', endpoints: [0, 2] }] }] },
+      /^upstream x\/s:80 has a hint for an endpoint that it does not have$/,
+    ],
+  ];
+  for (const [model, message] of broken) assertRefused(encode(model), 'Malformed', message);
+});
+
+test('no refusal of a damaged chunk of certificates shows key material', () => {
+  const parts = keyText.split('\n').filter((line) => line !== '');
+  const assertHidden = (bundle: Bundle): void => {
+    const decoded = decode(bundle);
+    if (decoded.kind === 'Refused')
+      for (const part of parts) assert.ok(!decoded.message.includes(part.slice(0, 8)), decoded.message);
+  };
+  const { text } = certificates;
+  for (let cut = 0; cut < text.length; cut++) {
+    assertHidden(resealed(sound, 4, () => text.slice(0, cut)));
+    assertHidden(resealed(sound, 4, () => text.slice(cut)));
+  }
+  const value: unknown = JSON.parse(text);
+  for (let place = 0; place < countPlaces(value); place++)
+    for (const json of [
+      null,
+      keyText,
+      [keyText],
+      { [keyText]: keyText },
+      { key: keyText },
+      { kind: keyText },
+    ])
+      assertHidden(resealed(sound, 4, () => JSON.stringify(replaceAt(value, place, json))));
+  // Under another kind the same text meets another schema.
+  for (const kind of ['settings', 'hosts', 'upstreams', 'zones'] as const)
+    assertHidden(sealed(3, [{ ...certificates, kind }]));
 });
 
 test('a chunk above the limit is refused before it is read', () => {
@@ -99,14 +193,19 @@ test('text that is no JSON, or JSON of another shape, is refused', () => {
 test('a chunk of an unknown kind is refused, also of a kind that every object has', () => {
   for (const kind of ['secrets', '', 'constructor', 'toString', '__proto__', 'hasOwnProperty', 'valueOf']) {
     const chunk = { ...hosts, kind } as unknown as Chunk;
-    assertRefused(sealed(1, [settings, chunk, upstreams]), 'Malformed', /unknown kind/);
+    assertRefused(sealed(3, sound.chunks.with(1, chunk)), 'Malformed', /unknown kind/);
   }
 });
 
 /** Either a refusal, or a model that encode could have made: it travels once more. */
 function assertTotal(bundle: Bundle): string {
   const decoded = decode(bundle);
-  if (decoded.kind === 'Decoded') assert.deepEqual(decode(encode(decoded.model)), decoded);
+  if (decoded.kind === 'Decoded') {
+    const again = decode(encode(decoded.model));
+    assert.deepEqual(again, decoded);
+    assert.ok(again.kind === 'Decoded');
+    assert.deepEqual(revealed(again.model), revealed(decoded.model));
+  }
   return decoded.kind;
 }
 

@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { Refusal } from '#model/bundle.ts';
-import { chunkName, decodeHead, encodeHead, parseChunkName } from '#model/head.ts';
-import type { ChunkRef, Head, StoredKind } from '#model/head.ts';
+import type { Refusal } from '#model/chunk-reader.ts';
+import { chunkName, parseChunkName, storedKinds } from '#model/chunk.ts';
+import type { ChunkRef, StoredKind } from '#model/chunk.ts';
+import { decodeHead, encodeHead } from '#model/head.ts';
+import type { Head } from '#model/head.ts';
 import { configMapBytes } from '#model/limits.ts';
+import { compareText } from '#model/text-order.ts';
 
 const digest = fc
   .array(fc.constantFrom(...Array.from('0123456789abcdef')), { minLength: 64, maxLength: 64 })
@@ -18,38 +21,76 @@ function refs(...kinds: readonly StoredKind[]): fc.Arbitrary<ChunkRef[]> {
       maxLength: 20,
       selector: chunkName,
     })
-    .map((list) => list.toSorted((a, b) => (chunkName(a) < chunkName(b) ? -1 : 1)));
+    .map(inOrder);
 }
 
-const arbitraryHead: fc.Arbitrary<Head> = fc.record(
-  {
-    schema: fc.constantFrom(1, 2),
-    epoch: count(0),
-    sequence: count(1),
-    digest,
-    chunks: refs('settings', 'hosts', 'upstreams'),
-    claims: refs('claims'),
-  },
-  { noNullPrototype: true },
+function inOrder(list: readonly ChunkRef[]): ChunkRef[] {
+  return list.toSorted((a, b) => compareText(chunkName(a), chunkName(b)));
+}
+
+function headOf(schemas: readonly number[], ...kinds: readonly StoredKind[]): fc.Arbitrary<Head> {
+  return fc.record(
+    {
+      schema: fc.constantFrom(...schemas),
+      epoch: count(0),
+      sequence: count(1),
+      digest,
+      chunks: refs(...kinds),
+      claims: refs('claims'),
+    },
+    { noNullPrototype: true },
+  );
+}
+
+const arbitraryHead: fc.Arbitrary<Head> = fc.oneof(
+  headOf([1, 2], 'settings', 'hosts', 'upstreams'),
+  headOf([3], 'settings', 'zones', 'hosts', 'upstreams', 'certificates'),
 );
 
 const zeros = '0'.repeat(64);
 const head: Head = {
-  schema: 1,
+  schema: 2,
   epoch: 1,
   sequence: 1,
   digest: zeros,
   chunks: [{ kind: 'settings', digest: zeros }],
   claims: [],
 };
-const sound = JSON.parse(encodeHead(head)) as Readonly<Record<string, unknown>>;
+
+type Content = Readonly<Record<string, unknown>>;
+
+const named = JSON.parse(encodeHead(head)) as Content;
+const byKind = JSON.parse(encodeHead({ ...head, schema: 3 })) as Content;
+const sounds = [named, byKind];
 
 test('a head that is encoded is decoded as it was', () => {
   fc.assert(
     fc.property(arbitraryHead, (head) => {
-      assert.deepEqual(decodeHead(encodeHead(head)), { kind: 'Decoded', head });
+      const decoded = decodeHead(encodeHead(head));
+      assert.ok(decoded.kind === 'Decoded');
+      const { chunks, ...rest } = decoded.head;
+      assert.deepEqual({ chunks: inOrder(chunks), ...rest }, head);
     }),
   );
+});
+
+test('a head of schema 3 holds digests alone, and is smaller than one with names', () => {
+  const chunks = Array.from({ length: 500 }, (_, index): ChunkRef => ({
+    kind: 'hosts',
+    digest: index.toString(16).padStart(64, '0'),
+  }));
+  const claims: ChunkRef[] = [{ kind: 'claims', digest: 'f'.repeat(64) }];
+  const text = encodeHead({ ...head, schema: 3, chunks, claims });
+  assert.doesNotMatch(text, /flint/);
+  assert.deepEqual((JSON.parse(text) as { chunks: unknown }).chunks, {
+    settings: [],
+    zones: [],
+    hosts: chunks.map(({ digest }) => digest),
+    upstreams: [],
+    certificates: [],
+    claims: claims.map(({ digest }) => digest),
+  });
+  assert.ok(text.length < encodeHead({ ...head, chunks, claims }).length);
 });
 
 test('equal heads have equal bytes, in whatever order their chunks and fields stand', () => {
@@ -93,11 +134,11 @@ function assertRefused(content: unknown, refusal: Refusal, message: RegExp): voi
 }
 
 test('another schema is refused as such, whatever else is wrong', () => {
-  for (const schema of [0, 3, 1.5, -1, '1', null, [], {}])
-    for (const rest of [sound, {}, { sequence: 'x', chunks: 7 }])
-      assertRefused({ ...rest, schema }, 'UnknownSchema', /^schema .* is none of 1, 2$/);
-  for (const content of [{}, [], null, 7, true, '"text"', [sound]])
-    assertRefused(content, 'UnknownSchema', /^schema undefined is none of 1, 2$/);
+  for (const schema of [0, 4, 1.5, -1, '1', null, [], {}])
+    for (const rest of [...sounds, {}, { sequence: 'x', chunks: 7 }])
+      assertRefused({ ...rest, schema }, 'UnknownSchema', /^schema .* is none of 1, 2, 3$/);
+  for (const content of [{}, [], null, 7, true, '"text"', sounds])
+    assertRefused(content, 'UnknownSchema', /^schema undefined is none of 1, 2, 3$/);
 });
 
 test('text that is no JSON is malformed', () => {
@@ -105,12 +146,27 @@ test('text that is no JSON is malformed', () => {
     assertRefused(text, 'Malformed', /^the head is no JSON: ./);
 });
 
+type Wrong = Readonly<Record<string, readonly unknown[]>>;
+
+const wrongNumbers: Wrong = {
+  epoch: [-1, 0.5, '1', null, 2 ** 53, []],
+  sequence: [0, -1, 0.5, '1', null, 2 ** 53, {}],
+  digest: ['', zeros.slice(1), `${zeros}0`, zeros.replace('0', 'A'), 7, null],
+};
+
+function assertMalformed(sound: Content, wrong: Wrong): void {
+  for (const [field, values] of Object.entries(wrong)) {
+    const { [field]: _, ...rest } = sound;
+    assertRefused(rest, 'Malformed', new RegExp(`^the head: / must have required property '${field}'$`));
+    for (const value of values)
+      assertRefused({ ...sound, [field]: value }, 'Malformed', new RegExp(`^the head: /${field}`));
+  }
+}
+
 test('a head with a field missing, of another type or out of bounds is malformed', () => {
   const name = `flint-hosts-${zeros}`;
-  const wrong: Readonly<Record<string, readonly unknown[]>> = {
-    epoch: [-1, 0.5, '1', null, 2 ** 53, []],
-    sequence: [0, -1, 0.5, '1', null, 2 ** 53, {}],
-    digest: ['', zeros.slice(1), `${zeros}0`, zeros.replace('0', 'A'), 7, null],
+  assertMalformed(named, {
+    ...wrongNumbers,
     chunks: [
       null,
       {},
@@ -132,19 +188,52 @@ test('a head with a field missing, of another type or out of bounds is malformed
       [`x${name}`],
       [`flint-claims-${zeros}`, `flint-claims-${zeros}`],
     ],
-  };
-  for (const [field, values] of Object.entries(wrong)) {
-    const { [field]: _, ...rest } = sound;
-    assertRefused(rest, 'Malformed', new RegExp(`^the head: / must have required property '${field}'$`));
-    for (const value of values)
-      assertRefused({ ...sound, [field]: value }, 'Malformed', new RegExp(`^the head: /${field}`));
-  }
+  });
+});
+
+test('so is a head by kind, and one without a list of settings or claims', () => {
+  const { chunks } = byKind as { chunks: Content };
+  const lists = [
+    null,
+    {},
+    'x',
+    zeros,
+    [7],
+    [null],
+    [''],
+    [`${zeros}0`],
+    [`flint-hosts-${zeros}`],
+    [zeros, zeros],
+  ];
+  assertMalformed(byKind, {
+    ...wrongNumbers,
+    chunks: [
+      null,
+      [],
+      'x',
+      named['chunks'],
+      ...['settings', 'claims'].map((kind) => ({ ...chunks, [kind]: undefined })),
+      ...Object.keys(chunks).flatMap((kind) => lists.map((list) => ({ ...chunks, [kind]: list }))),
+    ],
+  });
 });
 
 test('what a newer writer adds passes', () => {
-  const decoded = decodeHead(JSON.stringify({ ...sound, ofANewerWriter: { a: [1] } }));
-  assert.ok(decoded.kind === 'Decoded');
-  assert.equal(decoded.head.sequence, 1);
+  for (const sound of sounds) {
+    const decoded = decodeHead(JSON.stringify({ ...sound, ofANewerWriter: { a: [1] } }));
+    assert.ok(decoded.kind === 'Decoded');
+    assert.equal(decoded.head.sequence, 1);
+  }
+});
+
+test('chunks of a kind that this build does not know are left out of a head by kind', () => {
+  const { chunks } = byKind as { chunks: Content };
+  for (const kind of ['secrets', 'constructor', '__proto__']) {
+    const text = JSON.stringify({ ...byKind, chunks: { ...chunks, ofANewerWriter: [zeros] } });
+    const decoded = decodeHead(text.replace('ofANewerWriter', kind));
+    assert.ok(decoded.kind === 'Decoded');
+    assert.deepEqual(decoded.head.chunks, head.chunks);
+  }
 });
 
 test('a head larger than an object may be is refused before it is read', () => {
@@ -159,10 +248,7 @@ test('a head larger than an object may be is refused before it is read', () => {
 test('the name of a chunk and its reference say the same', () => {
   fc.assert(
     fc.property(
-      fc.record(
-        { kind: fc.constantFrom<StoredKind[]>('settings', 'hosts', 'upstreams', 'claims'), digest },
-        { noNullPrototype: true },
-      ),
+      fc.record({ kind: fc.constantFrom(...storedKinds), digest }, { noNullPrototype: true }),
       (ref) => {
         assert.deepEqual(parseChunkName(chunkName(ref)), ref);
       },

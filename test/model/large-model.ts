@@ -1,5 +1,5 @@
 // A model as large as a big cluster's: thousands of hosts and upstreams, the same at every call.
-import { compareText } from '#model/bundle.ts';
+import { compareText } from '#model/text-order.ts';
 import type { RouteModel, Upstream, VirtualHost } from '#model/route-model.ts';
 import { hostKey } from '#model/route-model.ts';
 import { strictPathPolicy } from '#model/request-path.ts';
@@ -9,6 +9,7 @@ export function exactHost(name: string, upstream: string, value = '/'): VirtualH
   return {
     pattern: { kind: 'Exact', name },
     pathPolicy: strictPathPolicy,
+    certificates: [],
     rules: [
       {
         ref: { kind: 'IngressRoute', namespace: 'x', name, rule: 'rules[0]' },
@@ -32,19 +33,23 @@ export function upstream(id: string, endpoints: number): Upstream {
   return {
     id,
     loadBalancing: 'LeastRequests',
+    discovery: { kind: 'Endpoints' },
     endpoints: Array.from({ length: endpoints }, (_, index) => ({
       address: `10.0.${Math.floor(index / 250)}.${index % 250}`,
       port: 8080,
       state: 'Ready',
     })),
+    zoneHints: [],
   };
 }
 
 export function modelOf(hosts: readonly VirtualHost[], upstreams: readonly Upstream[]): RouteModel {
   return {
     settings: defaultSettings,
+    zones: [],
     hosts: hosts.toSorted((a, b) => compareText(hostKey(a.pattern), hostKey(b.pattern))),
     upstreams: upstreams.toSorted((a, b) => compareText(a.id, b.id)),
+    certificates: [],
   };
 }
 

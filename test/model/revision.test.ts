@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { Refusal } from '#model/bundle.ts';
+import type { Refusal } from '#model/chunk-reader.ts';
 import { parseRevision } from '#model/revision.ts';
 import type { Revision } from '#model/revision.ts';
 

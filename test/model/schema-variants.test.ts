@@ -1,12 +1,15 @@
-// Every variant of every union, and every record of a model: a generated value passes the schema of its chunk, and
-// the same value with a field dropped, misspelt, null or of another type does not.
+// Every variant of every union, and every record of a model, in each schema that has it: a generated value passes the
+// schema of its chunk, and the same value with a field dropped, misspelt, null or of another type does not.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { ChunkKind } from '#model/bundle.ts';
-import { chunkValidators } from '#model/route-model-schema.ts';
+import type { ChunkKind } from '#model/chunk.ts';
+import { chunkValidators, schemaNumbers } from '#model/route-model-schema.ts';
 import {
   backends,
+  certificate,
+  discoveries,
+  fallbacks,
   filters,
   hostPatterns,
   hostRewrites,
@@ -16,6 +19,7 @@ import {
   pathRewrites,
   routeModel,
 } from './arbitrary-model.ts';
+import { asWritten } from './as-written.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -33,7 +37,7 @@ const anyMatch = {
 };
 
 const inHost = (fields: Fields): unknown => [
-  { pattern: { kind: 'AnyHost' }, pathPolicy, rules: [], ...fields },
+  { pattern: { kind: 'AnyHost' }, pathPolicy, certificates: [], rules: [], ...fields },
 ];
 const inRule = (fields: Fields): unknown =>
   inHost({ rules: [{ ref, matches: [], filters: [], backends: [], timeouts, ...fields }] });
@@ -43,28 +47,65 @@ const inRewrite = (fields: Fields): unknown =>
     filters: [{ kind: 'UrlRewrite', hostname: { kind: 'SameHost' }, path: { kind: 'SamePath' }, ...fields }],
   });
 const inUpstream = (fields: Fields): unknown => [
-  { id: 'x/s:80', loadBalancing: 'RoundRobin', endpoints: [], ...fields },
+  {
+    id: 'x/s:80',
+    loadBalancing: 'RoundRobin',
+    discovery: { kind: 'Endpoints' },
+    endpoints: [],
+    zoneHints: [],
+    ...fields,
+  },
+];
+const inSettings = (fields: Fields): unknown => ({
+  connectTimeoutMs: 0,
+  upstreamIdleTimeoutMs: 0,
+  clientIdleTimeoutMs: 0,
+  headTimeoutMs: 0,
+  attempts: 1,
+  fallback: { kind: 'NotFound' },
+  ...fields,
+});
+
+interface Union {
+  readonly name: string;
+  /** The first schema that has it. */
+  readonly since: number;
+  readonly kind: ChunkKind;
+  readonly variants: Readonly<Record<string, fc.Arbitrary<object>>>;
+  readonly frame: Frame;
+}
+
+function union(
+  name: string,
+  since: number,
+  kind: ChunkKind,
+  variants: Union['variants'],
+  frame: Frame,
+): Union {
+  return { name, since, kind, variants, frame };
+}
+
+const unions: readonly Union[] = [
+  union('HostPattern', 1, 'hosts', hostPatterns, (pattern) => inHost({ pattern })),
+  union('PathMatch', 1, 'hosts', pathMatches, (path) => inMatch({ path })),
+  union('MethodMatch', 1, 'hosts', methodMatches, (method) => inMatch({ method })),
+  union('header NamedMatch', 1, 'hosts', namedMatches, (header) => inMatch({ headers: [header] })),
+  union('query NamedMatch', 1, 'hosts', namedMatches, (param) => inMatch({ queryParams: [param] })),
+  union('Backend', 1, 'hosts', backends, (backend) => inRule({ backends: [backend] })),
+  union('Filter', 2, 'hosts', filters, (filter) => inRule({ filters: [filter] })),
+  union('HostRewrite', 2, 'hosts', hostRewrites, (hostname) => inRewrite({ hostname })),
+  union('PathRewrite', 2, 'hosts', pathRewrites, (path) => inRewrite({ path })),
+  union('Discovery', 3, 'upstreams', discoveries, (discovery) => inUpstream({ discovery })),
+  union('Fallback', 3, 'settings', fallbacks, (fallback) => inSettings({ fallback })),
 ];
 
-const unions: readonly (readonly [string, Readonly<Record<string, fc.Arbitrary<object>>>, Frame])[] = [
-  ['HostPattern', hostPatterns, (pattern) => inHost({ pattern })],
-  ['PathMatch', pathMatches, (path) => inMatch({ path })],
-  ['MethodMatch', methodMatches, (method) => inMatch({ method })],
-  ['header NamedMatch', namedMatches, (header) => inMatch({ headers: [header] })],
-  ['query NamedMatch', namedMatches, (param) => inMatch({ queryParams: [param] })],
-  ['Backend', backends, (backend) => inRule({ backends: [backend] })],
-  ['Filter', filters, (filter) => inRule({ filters: [filter] })],
-  ['HostRewrite', hostRewrites, (hostname) => inRewrite({ hostname })],
-  ['PathRewrite', pathRewrites, (path) => inRewrite({ path })],
-];
-
-function assertFits(kind: ChunkKind, content: unknown): void {
-  const validate = chunkValidators.get(2)!.get(kind)!;
+function assertFits(kind: ChunkKind, content: unknown, schema = 3): void {
+  const validate = chunkValidators.get(schema)!.get(kind)!;
   assert.ok(validate(content), JSON.stringify([content, validate.errors]));
 }
 
-function assertUnfit(kind: ChunkKind, content: unknown): void {
-  assert.ok(!chunkValidators.get(2)!.get(kind)!(content), JSON.stringify(content));
+function assertUnfit(kind: ChunkKind, content: unknown, schema = 3): void {
+  assert.ok(!chunkValidators.get(schema)!.get(kind)!(content), JSON.stringify(content));
 }
 
 /** The same fields without `key`, with its name misspelt, and with other values in its place. */
@@ -82,25 +123,52 @@ function spoilt(value: object, key: string): readonly Fields[] {
   ];
 }
 
-for (const [union, variants, frame] of unions)
+for (const { name, since, kind: chunkKind, variants, frame } of unions)
   for (const [kind, variant] of Object.entries(variants))
-    test(`${union} ${kind}`, () => {
-      fc.assert(
-        fc.property(variant, (value) => {
-          assertFits('hosts', frame(value));
-          assertFits('hosts', frame({ ...value, ofANewerWriter: [1] }));
-          for (const key of Object.keys(value))
-            for (const other of spoilt(value, key)) assertUnfit('hosts', frame(other));
-        }),
-        { numRuns: 20 },
-      );
-    });
+    for (const schema of schemaNumbers.filter((number) => number >= since))
+      test(`${name} ${kind} in schema ${schema}`, () => {
+        fc.assert(
+          fc.property(variant, (value) => {
+            assertFits(chunkKind, frame(value), schema);
+            assertFits(chunkKind, frame({ ...value, ofANewerWriter: [1] }), schema);
+            for (const key of Object.keys(value))
+              for (const other of spoilt(value, key)) assertUnfit(chunkKind, frame(other), schema);
+          }),
+          { numRuns: 20 },
+        );
+      });
+
+test('a certificate', () => {
+  fc.assert(
+    fc.property(certificate, ({ key, ...rest }) => {
+      const value = { ...rest, key: key.reveal() };
+      assertFits('certificates', [value]);
+      assertFits('certificates', [{ ...value, ofANewerWriter: [1] }]);
+      for (const field of Object.keys(value))
+        for (const other of spoilt(value, field)) assertUnfit('certificates', [other]);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test('what a schema does not have is unknown to it: kinds of chunks, and writers of rules', () => {
+  for (const schema of [1, 2])
+    assert.deepEqual([...chunkValidators.get(schema)!.keys()].sort(), ['hosts', 'settings', 'upstreams']);
+  for (const kind of ['Ingress', 'Setting']) {
+    const content = inRule({ ref: { ...ref, kind } });
+    for (const schema of [1, 2]) assertUnfit('hosts', content, schema);
+    assertFits('hosts', content);
+  }
+  assertUnfit('hosts', inRule({ ref: { ...ref, kind: 'HTTPRoute' } }));
+});
 
 test('a variant does not take the fields of its sibling for its own', () => {
   assertUnfit('hosts', inHost({ pattern: { kind: 'Exact', suffix: 'test', depth: 'AnyDepth' } }));
   assertUnfit('hosts', inHost({ pattern: { kind: 'Wildcard', name: 'test' } }));
   assertUnfit('hosts', inRule({ backends: [{ kind: 'Upstream', status: 503, weight: 1 }] }));
   assertUnfit('hosts', inRule({ backends: [{ kind: 'Unresolved', upstream: 'x/s:80', weight: 1 }] }));
+  assertUnfit('settings', inSettings({ fallback: { kind: 'Rule' } }));
+  assertUnfit('upstreams', inUpstream({ discovery: { kind: 'Dns' } }));
 });
 
 test('words are of their lists', () => {
@@ -117,7 +185,43 @@ test('words are of their lists', () => {
     { address: 'a', port: 65_536, state: 'Ready' },
     { address: 'a', port: 1, state: 'Serving' },
   ])
+    assertUnfit('upstreams', inUpstream({ endpoints: [endpoint] }), 2);
+  for (const endpoint of ['10.0.0.1:80', '[fd00::1]:65535 Terminating'])
+    assertFits('upstreams', inUpstream({ endpoints: [endpoint] }));
+  for (const endpoint of [
+    '',
+    'a',
+    'a:',
+    ':1',
+    '[]:1',
+    'fd00::1:1',
+    'a:1 Serving',
+    'a:1 terminating',
+    'a:1  Terminating',
+    'a:1\n',
+    'a b:1',
+    'a:-1',
+    'a:000001',
+    { address: 'a', port: 1, state: 'Ready' },
+  ])
     assertUnfit('upstreams', inUpstream({ endpoints: [endpoint] }));
+  const dns = { kind: 'Dns', name: 'backend.example.net', port: 443, allowed: 'Any' };
+  assertFits('upstreams', inUpstream({ discovery: dns }));
+  for (const wrong of [
+    { name: '' },
+    { name: 'a b' },
+    { name: 'a/b' },
+    { name: 'a'.repeat(254) },
+    { port: 0 },
+    { port: 65_536 },
+    { allowed: 'Private' },
+  ])
+    assertUnfit('upstreams', inUpstream({ discovery: { ...dns, ...wrong } }));
+  for (const hint of [
+    { zone: 'zone-a', endpoints: [-1] },
+    { zone: 'zone-a', endpoints: ['0'] },
+  ])
+    assertUnfit('upstreams', inUpstream({ zoneHints: [hint] }));
 });
 
 interface Place {
@@ -139,20 +243,20 @@ function* recordsIn(content: unknown, rebuild: (value: unknown) => unknown): Gen
     yield* recordsIn(field, (value) => rebuild({ ...content, [key]: value }));
 }
 
-test('no field of any record of any model may be missing, misspelt or null', () => {
-  fc.assert(
-    fc.property(routeModel, ({ settings, hosts, upstreams }) => {
-      for (const [kind, content] of Object.entries({ settings, hosts, upstreams })) {
-        assertFits(kind as ChunkKind, content);
-        for (const { value, replaced } of recordsIn(content, (each) => each))
-          for (const key of Object.keys(value)) {
-            const { [key]: field, ...rest } = value;
-            assertUnfit(kind as ChunkKind, replaced(rest));
-            assertUnfit(kind as ChunkKind, replaced({ ...rest, [`${key}s`]: field }));
-            assertUnfit(kind as ChunkKind, replaced({ ...rest, [key]: null }));
-          }
-      }
-    }),
-    { numRuns: 30 },
-  );
-});
+for (const schema of schemaNumbers)
+  test(`no field of any record of any model of schema ${schema} may be missing, misspelt or null`, () => {
+    fc.assert(
+      fc.property(routeModel, (model) => {
+        for (const [kind, content] of Object.entries(asWritten(model, schema))) {
+          assertFits(kind as ChunkKind, content, schema);
+          for (const { value, replaced } of recordsIn(content, (each) => each))
+            for (const key of Object.keys(value)) {
+              const { [key]: field, ...rest } = value;
+              for (const other of [rest, { ...rest, [`${key}s`]: field }, { ...rest, [key]: null }])
+                assertUnfit(kind as ChunkKind, replaced(other), schema);
+            }
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });

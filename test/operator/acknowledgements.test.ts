@@ -280,3 +280,62 @@ function abortedAtTheEnd(context: TestContext): AbortSignal {
   context.after(() => controller.abort());
   return controller.signal;
 }
+
+function unready(name: string): Candidate {
+  return { ...candidate(name), counts: false };
+}
+
+test('a pod that is not ready is asked and counts for nothing, until it is', async (context) => {
+  const clock = stopClock(context);
+  const register = new Register(context);
+  const { acknowledgements, pods } = register;
+  pods.serve('a', 1);
+  register.update(candidate('a'), unready('starting'));
+  await register.counted(1, '1/1');
+  await until('it is asked', () => pods.asked.includes('starting after 0'));
+  assert.equal(acknowledgements.count, 1);
+  // However long it takes to start, nobody waits for it, or misses it.
+  clock.advance(600_000);
+  pods.serve('a', 2);
+  await register.counted(2, '1/1');
+  acknowledgements.findSilent();
+  assert.deepEqual(register.silent, []);
+  register.update(candidate('a'), candidate('starting'));
+  assert.equal(register.ratio(2), '1/2');
+  acknowledgements.findSilent();
+  assert.deepEqual(register.silent, [], 'its time to answer begins when it is ready');
+  pods.serve('starting', 2);
+  await register.counted(2, '2/2');
+  register.update(candidate('a'), unready('starting'));
+  assert.equal(register.ratio(2), '1/1');
+  assert.equal(pods.aborted.length, 0, 'it is the same pod, which is asked on');
+});
+
+test('understanding is what each pod has said, ready or not, and how many have still to say it', async (context) => {
+  const clock = stopClock(context);
+  const register = new Register(context);
+  const { acknowledgements, pods } = register;
+  const sorted = (lists: readonly (readonly number[])[]): readonly string[] =>
+    lists.map((list) => list.join()).sort();
+  assert.deepEqual(acknowledgements.understanding, { running: [], counting: [], unknown: 0 });
+  register.update(candidate('a'), candidate('b'), unready('c'), unready('d'));
+  assert.deepEqual(acknowledgements.understanding, { running: [], counting: [], unknown: 2 });
+  pods.serve('a', 1, { schemas: [1, 2, 3] });
+  pods.serve('c', 1, { schemas: [1, 2] });
+  await until('two have answered', () => acknowledgements.understanding.running.length === 2);
+  assert.deepEqual(sorted(acknowledgements.understanding.running), ['1,2', '1,2,3']);
+  assert.deepEqual(sorted(acknowledgements.understanding.counting), ['1,2,3']);
+  assert.equal(acknowledgements.understanding.unknown, 1);
+  pods.silence('d');
+  clock.advance(1000);
+  pods.serve('a', 2, { schemas: [1, 2, 3] });
+  await register.counted(2, '1/2');
+  acknowledgements.findSilent();
+  assert.equal(acknowledgements.understanding.unknown, 0, 'who is silent is waited for no longer');
+  register.update(candidate('a'));
+  assert.deepEqual(acknowledgements.understanding, {
+    running: [[1, 2, 3]],
+    counting: [[1, 2, 3]],
+    unknown: 0,
+  });
+});

@@ -315,3 +315,26 @@ test('never two leaders at once, while requests fail before or after they take e
   api.tap = (_, answer) => answer();
   await leaderOf(...replicas);
 });
+
+test('every change of leaders is a higher term, whoever they are', async (context) => {
+  const api = new FakeApi();
+  const replicas = ['a', 'b'].map((identity) => new Replica(context, api, identity, quick));
+  watchLeaders(context, replicas);
+  const seen: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const leader = await leaderOf(...replicas);
+    const present = leader.terms.at(-1);
+    seen.push(present?.term ?? 0);
+    leader.endTerm();
+    await until('the term is over', () => present?.signal.aborted === true);
+    await until('the lease is given up', () => !leader.isLeading || leader.terms.at(-1) !== present);
+  }
+  assert.deepEqual(
+    seen,
+    seen.toSorted((a, b) => a - b),
+  );
+  assert.equal(new Set(seen).size, seen.length);
+  assert.equal(seen[0], 1);
+  const stored = specOf(api)['leaseTransitions'];
+  assert.ok(Number(stored) >= 4, `${String(stored)} changes`);
+});

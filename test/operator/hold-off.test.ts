@@ -7,7 +7,7 @@ import { HoldOff } from '#operator/hold-off.ts';
 const quietMs = 50;
 const spacingMs = 120;
 const maximumMs = 400;
-const times = { quietMs, spacingMs, maximumMs };
+const times = { quietMs, spacingMs, restFactor: 3, maximumMs };
 
 interface Held {
   readonly holdOff: HoldOff;
@@ -16,11 +16,14 @@ interface Held {
   readonly tick: (ms: number) => void;
 }
 
-function held(context: TestContext): Held {
+function held(context: TestContext, onAct: () => void = () => {}): Held {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 0 });
   context.mock.method(performance, 'now', () => Date.now());
   const acts: number[] = [];
-  const holdOff = new HoldOff(times, () => acts.push(Date.now()));
+  const holdOff = new HoldOff(times, () => {
+    acts.push(Date.now());
+    onAct();
+  });
   return { holdOff, acts, tick: (ms) => context.mock.timers.tick(ms) };
 }
 
@@ -108,4 +111,78 @@ test('single changes in quick succession are acted on in steps, the first of the
   assert.ok(first >= quietMs && first <= quietMs + 10);
   assert.ok(later.length > 1);
   for (const [index, at] of later.entries()) assert.ok(at - (acts[index] ?? 0) >= spacingMs);
+});
+
+/** As a cycle does: each act takes `costMs`, and changes go on meanwhile, one every so often. */
+function underStorm(context: TestContext, everyMs: number, costMs: number, ms: number): readonly number[] {
+  const { holdOff, acts, tick } = held(context, () => {
+    holdOff.acting();
+    setTimeout(() => holdOff.acted(costMs), costMs);
+  });
+  for (let at = 0; at < ms; at += 5) {
+    if (at % everyMs === 0) holdOff.touch();
+    tick(5);
+  }
+  holdOff.cancel();
+  return acts;
+}
+
+test('under a storm acting takes its share of time and no more', (context) => {
+  // They pause for long enough to be acted on, each of them.
+  const acts = underStorm(context, quietMs + 5, 60, 10_000);
+  const share = (acts.length * 60) / 10_000;
+  assert.ok(share <= 0.26, `${acts.length} acts of 60 ms in 10 s`);
+  assert.ok(share >= 0.15, `${acts.length} acts of 60 ms in 10 s`);
+});
+
+test('an act that costs much does not make a change wait longer than the maximum', (context) => {
+  const acts = underStorm(context, 5, 300, 10_000);
+  for (const [index, at] of acts.slice(1).entries())
+    assert.ok(at - (acts[index] ?? 0) <= 300 + maximumMs + 10, `${at} after ${acts[index]}`);
+  assert.ok(acts.length >= 10);
+});
+
+test('what changes during an act is acted on after it, and never at the same time', (context) => {
+  let isActing = false;
+  const { holdOff, acts, tick } = held(context, () => {
+    assert.equal(isActing, false);
+    isActing = true;
+    holdOff.acting();
+    setTimeout(() => {
+      isActing = false;
+      holdOff.acted(1000);
+    }, 1000);
+  });
+  holdOff.touch();
+  tick(quietMs);
+  holdOff.touch();
+  tick(999);
+  assert.equal(acts.length, 1);
+  tick(1);
+  // It has waited for longer than the maximum.
+  tick(1);
+  assert.equal(acts.length, 2);
+});
+
+test('a cheap act leaves the spacing to the next one as it is', (context) => {
+  const { holdOff, acts, tick } = held(context, () => {
+    holdOff.acting();
+    holdOff.acted(1);
+  });
+  for (let at = 0; at < 2000; at += 5) {
+    holdOff.touch();
+    tick(quietMs + 5);
+  }
+  for (const [index, at] of acts.slice(1).entries()) assert.ok(at - (acts[index] ?? 0) >= spacingMs);
+});
+
+test('a change that an act which nobody was asked for takes in, asks for no other one', (context) => {
+  const { holdOff, acts, tick } = held(context);
+  holdOff.touch();
+  tick(1);
+  holdOff.acting();
+  tick(10);
+  holdOff.acted(10);
+  tick(10 * maximumMs);
+  assert.deepEqual(acts, []);
 });

@@ -18,7 +18,7 @@ function problem(reason: ProblemReason, message: string = reason, at = 'spec'): 
 }
 
 function accepted(...problems: readonly Problem[]): Case['verdict'] {
-  return { kind: 'Accepted', object, hosts: ['a.test'], problems };
+  return { kind: 'Accepted', object, hosts: ['a.test'], certificates: [], problems };
 }
 
 function rejected(...problems: readonly Problem[]): Case['verdict'] {
@@ -278,6 +278,10 @@ test('every reason of a problem takes Ready away, except for a note', () => {
     BackendNotFound: 'ResolvedRefs',
     PortNotFound: 'ResolvedRefs',
     TooManyEndpoints: undefined,
+    ModelTooLarge: 'Accepted',
+    SecretInvalid: 'ResolvedRefs',
+    CertificatePending: 'ResolvedRefs',
+    EndpointsUnusable: 'ResolvedRefs',
   } satisfies Record<ProblemReason, ConditionType | undefined>;
   for (const [reason, type] of Object.entries(reasons)) {
     const problems = [problem(reason as ProblemReason)];
@@ -415,5 +419,7 @@ test('a stored status without conditions is none', () => {
     observedGeneration: 0,
     conditions,
     dataPlane: { summary: '' },
+    addresses: [],
+    certificates: [],
   });
 });

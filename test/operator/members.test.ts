@@ -33,7 +33,14 @@ const nodes = [node('node-a'), node('node-b')];
 
 test('a Ready pod on a Ready node is asked at its admin port', () => {
   assert.deepEqual(candidatesOf([pod()], nodes), [
-    { name: 'proxy-1', namespace: 'flint-system', uid: 'u1', node: 'node-a', url: 'http://10.0.0.7:9901' },
+    {
+      name: 'proxy-1',
+      namespace: 'flint-system',
+      uid: 'u1',
+      node: 'node-a',
+      url: 'http://10.0.0.7:9901',
+      counts: true,
+    },
   ]);
 });
 
@@ -58,19 +65,22 @@ test('the admin port is found by its name, in any container', () => {
   assert.equal(candidatesOf([pod({ spec: { containers } })], nodes)[0]?.url, 'http://10.0.0.7:9999');
 });
 
-const absent: Readonly<Record<string, PodParts>> = {
-  'a terminating pod': { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } },
+const unready: Readonly<Record<string, PodParts>> = {
   'a pod that is not Ready': { status: { conditions: [{ type: 'Ready', status: 'False' }] } },
   'a pod of which nobody knows': { status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } },
   'a pod without conditions': { status: { conditions: undefined } },
   'a pod that is ready only in part': {
     status: { conditions: [{ type: 'ContainersReady', status: 'True' }] },
   },
-  'a pod without an address': { status: { podIP: undefined } },
-  'a pod with an empty address': { status: { podIP: '' } },
   'a pod without a node': { spec: { nodeName: undefined } },
   'a pod on a node that is not there': { spec: { nodeName: 'node-z' } },
   'a pod on a node that is not Ready': { spec: { nodeName: 'node-down' } },
+};
+
+const absent: Readonly<Record<string, PodParts>> = {
+  'a terminating pod': { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } },
+  'a pod without an address': { status: { podIP: undefined } },
+  'a pod with an empty address': { status: { podIP: '' } },
   'a pod without containers': { spec: { containers: [] } },
   'a pod without an admin port': { spec: { containers: [{ ports: [{ name: 'http', containerPort: 80 }] }] } },
   'a pod with an admin port that is none': {
@@ -78,22 +88,36 @@ const absent: Readonly<Record<string, PodParts>> = {
   },
 };
 
+/** Of a pod and another one that is as it should be. */
+function candidatesWith(parts: PodParts): readonly string[] {
+  const down = [
+    node('node-down', { conditions: [{ type: 'Ready', status: 'Unknown' }] }),
+    node('node-down-too', {}),
+  ];
+  const other = pod({ metadata: { name: 'proxy-2', uid: 'u2' }, spec: { nodeName: 'node-b' } });
+  return candidatesOf([pod(parts), other], [...nodes, ...down]).map(
+    ({ name, counts }) => `${name} ${counts ? 'counts' : 'is asked'}`,
+  );
+}
+
+for (const [what, parts] of Object.entries(unready))
+  test(`${what} is asked what it understands, and has nothing to prove`, () =>
+    assert.deepEqual(candidatesWith(parts), ['proxy-1 is asked', 'proxy-2 counts']));
+
 for (const [what, parts] of Object.entries(absent))
-  test(`${what} is not asked, and does not hide others`, () => {
-    const down = [
-      node('node-down', { conditions: [{ type: 'Ready', status: 'Unknown' }] }),
-      node('node-down-too', {}),
-    ];
-    const other = pod({ metadata: { name: 'proxy-2', uid: 'u2' }, spec: { nodeName: 'node-b' } });
-    const names = candidatesOf([pod(parts), other], [...nodes, ...down]).map(({ name }) => name);
-    assert.deepEqual(names, ['proxy-2']);
-  });
+  test(`${what} is not asked, and does not hide others`, () =>
+    assert.deepEqual(candidatesWith(parts), ['proxy-2 counts']));
+
+test('where nodes cannot be read, a Ready pod counts on whatever node it is', () => {
+  const [candidate] = candidatesOf([pod({ spec: { nodeName: 'node-z' } })], undefined);
+  assert.equal(candidate?.counts, true);
+});
 
 test('objects of any other shape are no members, and no accident', () => {
   const strange = [null, 7, 'x', [], {}, { conditions: 'x' }, { conditions: [null] }, { conditions: [[]] }];
   for (const value of strange) {
     const odd = { ...pod(), status: value } as KubernetesObject;
     assert.deepEqual(candidatesOf([odd, { ...pod(), spec: value }], nodes), []);
-    assert.deepEqual(candidatesOf([pod()], [node('node-a', value)]), []);
+    assert.equal(candidatesOf([pod()], [node('node-a', value)])[0]?.counts, false);
   }
 });

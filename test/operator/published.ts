@@ -1,9 +1,12 @@
 // What stands in the store as a published bundle, and the law that must hold after every single write.
-import { decode, encode } from '#model/bundle.ts';
-import type { Bundle, Chunk } from '#model/bundle.ts';
-import { digestOf } from '#model/canonical-json.ts';
-import { chunkName, decodeHead } from '#model/head.ts';
+import { encode } from '#model/bundle.ts';
+import type { Bundle } from '#model/bundle.ts';
+import { decode } from '#model/bundle-reader.ts';
+import { chunkName, isSecret } from '#model/chunk.ts';
+import type { Chunk, ChunkRef } from '#model/chunk.ts';
+import { decodeHead } from '#model/head.ts';
 import type { Head } from '#model/head.ts';
+import { digestOf } from '#model/canonical-json.ts';
 import type { KubeObject } from '#kube/source.ts';
 import { chunkKey, headKey, headName, partLabel } from '#model/wire-names.ts';
 import type { Inventory } from '#operator/publisher.ts';
@@ -12,14 +15,22 @@ import type { FakeApi } from '../kube/fake-api.ts';
 
 export const namespace = 'flint-routes';
 export const configMaps = `/api/v1/namespaces/${namespace}/configmaps`;
+export const secrets = `/api/v1/namespaces/${namespace}/secrets`;
 
-/** A bundle of three chunks; two of them differ in one alone, that of the upstreams. */
+/** Two of these bundles differ in one chunk alone, that of the upstreams. */
 export function bundleOf(endpoints: number, host = 'a.test'): Bundle {
   return encode(modelOf([exactHost(host, 'x/s:80')], [upstream('x/s:80', endpoints)]));
 }
 
 export function textIn(object: KubeObject | undefined, key: string): string | undefined {
   return (object?.['data'] as Readonly<Record<string, string>> | undefined)?.[key];
+}
+
+/** What stands in the object of that chunk, ConfigMap or Secret. */
+export function chunkText(api: FakeApi, ref: ChunkRef): string | undefined {
+  if (!isSecret(ref.kind)) return textIn(api.get(configMaps, chunkName(ref)), chunkKey);
+  const encoded = textIn(api.get(secrets, chunkName(ref)), chunkKey);
+  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
 }
 
 export function headText(api: FakeApi): string | undefined {
@@ -40,9 +51,9 @@ export function chunkNames(api: FakeApi): readonly string[] {
 export function inventoryOf(api: FakeApi): Inventory {
   return {
     head: api.get(configMaps, headName),
-    chunks: api
-      .list(configMaps)
-      .filter(({ metadata }) => (metadata['labels'] as Record<string, unknown>)?.[partLabel] === 'chunk'),
+    chunks: [...api.list(configMaps), ...api.list(secrets)].filter(
+      ({ metadata }) => (metadata['labels'] as Record<string, unknown>)?.[partLabel] === 'chunk',
+    ),
   };
 }
 
@@ -51,7 +62,7 @@ export function readBundle(api: FakeApi): string {
   const head = storedHead(api);
   if (head === undefined) return 'no head';
   const chunks = head.chunks.map((ref): Chunk => {
-    const text = textIn(api.get(configMaps, chunkName(ref)), chunkKey) ?? 'missing';
+    const text = chunkText(api, ref) ?? 'missing';
     return { kind: ref.kind as Chunk['kind'], digest: ref.digest, text };
   });
   const decoded = decode({ schema: head.schema, digest: head.digest, chunks });
@@ -70,7 +81,7 @@ export function watchLaws(api: FakeApi): readonly string[] {
     const head = storedHead(api);
     if (head === undefined) return;
     for (const ref of [...head.chunks, ...head.claims]) {
-      const text = textIn(api.get(configMaps, chunkName(ref)), chunkKey);
+      const text = chunkText(api, ref);
       if (text === undefined)
         broken.push(`revision ${head.sequence} names ${chunkName(ref)}, which is not there`);
       else if (digestOf(text) !== ref.digest) broken.push(`${chunkName(ref)} has other content`);

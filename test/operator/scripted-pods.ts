@@ -10,7 +10,14 @@ interface Pod {
 }
 
 export function candidate(name: string, uid = `uid-${name}`): Candidate {
-  return { name, namespace: 'flint-system', uid, node: `node-of-${name}`, url: `http://${name}:9901` };
+  return {
+    name,
+    namespace: 'flint-system',
+    uid,
+    node: `node-of-${name}`,
+    url: `http://${name}:9901`,
+    counts: true,
+  };
 }
 
 export class ScriptedPods {

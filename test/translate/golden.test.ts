@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { decode, encode } from '#model/bundle.ts';
+import { inspect } from 'node:util';
+import { encode } from '#model/bundle.ts';
+import { decode } from '#model/bundle-reader.ts';
 import { compile } from '#route/route-table.ts';
-import { defaultTranslateSettings } from '#translate/defaults.ts';
 import { translate } from '#translate/translate.ts';
+import { revealed } from '../model/revealed.ts';
 import { outcomeOf, parseGoldenCase } from './golden-case.ts';
 
 const folder = new URL('cases/', import.meta.url);
@@ -15,11 +17,16 @@ for (const name of readdirSync(folder).filter((each) => each.endsWith('.yaml')))
   test(name.replace('.yaml', ''), () => {
     const file = new URL(name, folder);
     const golden = parseGoldenCase(readFileSync(file, 'utf8'));
-    const translation = translate(golden.view, defaultTranslateSettings);
+    const translation = translate(golden.view, golden.settings);
     const outcome = outcomeOf(translation);
     if (isUpdate) writeFileSync(file, golden.rewritten(outcome));
     else assert.deepEqual(outcome, golden.expected);
     // Whatever translation lets through, the data plane can read and serve.
-    assert.deepEqual(decode(encode(translation.model)), { kind: 'Decoded', model: translation.model });
+    const decoded = decode(encode(translation.model));
+    assert.equal(decoded.kind, 'Decoded');
+    assert.deepEqual(revealed(decoded.model), revealed(translation.model));
     compile(translation.model.hosts);
+    // However it is printed, no key is seen.
+    for (const text of [JSON.stringify(translation), inspect(translation, { depth: Infinity })])
+      assert.doesNotMatch(text, /PRIVATE KEY/);
   });

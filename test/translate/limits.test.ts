@@ -1,72 +1,14 @@
 // What is too large for one chunk is cut or left out by translation, and said; the rest is served.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { KubernetesObject } from '#api/kubernetes-object.ts';
-import { decode, encode } from '#model/bundle.ts';
 import { upstreamEndpoints } from '#model/limits.ts';
 import { hostKey } from '#model/route-model.ts';
-import { defaultTranslateSettings } from '#translate/defaults.ts';
-import { translate } from '#translate/translate.ts';
-import type { Translation } from '#translate/translate.ts';
-
-const namespace = 'shop';
-
-function translated(objects: readonly KubernetesObject[]): Translation {
-  const ofKind = (kind: string) => objects.filter((object) => object.kind === kind);
-  const translation = translate(
-    {
-      ingressRoutes: ofKind('IngressRoute'),
-      ingressClasses: [
-        {
-          apiVersion: 'networking.k8s.io/v1',
-          kind: 'IngressClass',
-          metadata: { name: 'flint' },
-          spec: { controller: 'flint.dev/ingress-controller' },
-        },
-      ],
-      services: ofKind('Service'),
-      endpointSlices: ofKind('EndpointSlice'),
-      claims: new Map(),
-      now: '2024-06-01T00:00:00Z',
-    },
-    defaultTranslateSettings,
-  );
-  assert.equal(decode(encode(translation.model)).kind, 'Decoded');
-  return translation;
-}
-
-function route(name: string, hostnames: readonly string[], matches: readonly unknown[]): KubernetesObject {
-  return {
-    apiVersion: 'flint.dev/v1alpha1',
-    kind: 'IngressRoute',
-    metadata: { name, namespace, creationTimestamp: `2024-01-01T00:00:0${name.length}Z` },
-    spec: { hostnames, rules: [{ matches, backendRefs: [{ name: 'web', port: 80 }] }] },
-  };
-}
-
-const service: KubernetesObject = {
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name: 'web', namespace },
-  spec: { ports: [{ port: 80 }] },
-};
-
-function slice(number: number, addresses: readonly string[]): KubernetesObject {
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { name: `web-${number}`, namespace, labels: { 'kubernetes.io/service-name': 'web' } },
-    addressType: 'IPv6',
-    ports: [{ port: 65_535 }],
-    endpoints: addresses.map((address) => ({ addresses: [address] })),
-  };
-}
+import type { Translation } from '#translate/translation.ts';
+import { longestAddresses, namespace, route, service, slice, translated } from './shop-objects.ts';
+import { testPairs } from './test-pairs.ts';
 
 test('of too many endpoints the first ones are used, and the object is told', () => {
-  const addresses = Array.from(
-    { length: upstreamEndpoints + 1 },
-    (_, index) => `fd00:1111:2222:3333:4444:5555:6666:${(index + 0x1000).toString(16)}`,
-  );
+  const addresses = longestAddresses(upstreamEndpoints + 1);
   const slices = Array.from({ length: 11 }, (_, index) =>
     slice(index, addresses.slice(index * 1000, (index + 1) * 1000)),
   );
@@ -80,6 +22,7 @@ test('of too many endpoints the first ones are used, and the object is told', ()
       kind: 'Accepted',
       object: { kind: 'IngressRoute', namespace, name: 'a' },
       hosts: ['a.test'],
+      certificates: [],
       problems: [
         {
           reason: 'TooManyEndpoints',
@@ -195,8 +138,80 @@ test('a host holds as many objects as fit, the older ones first; the others keep
       ['a', 'Accepted', []],
       ['bb', 'Accepted', []],
       ['ccc', 'Accepted', []],
-      ['dddd', 'Accepted', ['HostTooLarge spec.hostnames']],
+      ['dddd', 'Accepted', ['HostTooLarge spec.hostnames[0]']],
       ['eeeee', 'Accepted', []],
     ],
   );
+});
+
+test('an object that is too large for any host by itself claims none', () => {
+  const matches = Array.from({ length: 200 }, (_, index) => largeMatch(index));
+  const huge = route('a', ['a.test'], matches);
+  const other = { ...route('bb', ['a.test'], [{}]), metadata: { name: 'bb', namespace: 'other' } };
+  const { model, verdicts, claims } = translated([huge, other]);
+  assert.deepEqual(
+    model.hosts.map(({ rules }) => rules.map(({ ref }) => ref.namespace)),
+    [['other']],
+  );
+  assert.equal(claims.get('a.test')?.namespace, 'other');
+  assert.deepEqual(
+    verdicts.map((verdict) => `${verdict.kind} ${verdict.object.namespace}`),
+    ['Accepted other', 'Rejected shop'],
+  );
+});
+
+test('hints of zones are left out where they would not fit beside their endpoints', () => {
+  const zones = Array.from({ length: 8 }, (_, index) => `zone-${index}`);
+  const addresses = longestAddresses(upstreamEndpoints);
+  const slices = Array.from({ length: 10 }, (_, index) =>
+    slice(index, addresses.slice(index * 1000, (index + 1) * 1000), zones),
+  );
+  const { model } = translated([route('a', ['a.test'], [{}]), service, ...slices]);
+  assert.equal(model.upstreams[0]?.endpoints.length, upstreamEndpoints);
+  assert.deepEqual(model.upstreams[0]?.zoneHints, []);
+  // Where they do fit they are kept, however many endpoints there are.
+  const each = slices.map((_, index) =>
+    slice(index, addresses.slice(index * 1000, (index + 1) * 1000), ['zone-1']),
+  );
+  assert.equal(
+    translated([route('a', ['a.test'], [{}]), service, ...each]).model.upstreams[0]?.zoneHints.length,
+    1,
+  );
+});
+
+test('zones of more nodes than fit are no zones at all', () => {
+  const nodes = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: {
+        name: `${index}-${'n'.repeat(240)}`,
+        labels: { 'topology.kubernetes.io/zone': `zone-${'z'.repeat(50)}` },
+      },
+    }));
+  const zone = `zone-${'z'.repeat(50)}`;
+  const objects = [route('a', ['a.test'], [{}]), service, slice(1, ['fd00::1'], [zone])];
+  assert.equal(translated([...objects, ...nodes(1000)]).model.zones.length, 1000);
+  const { model } = translated([...objects, ...nodes(4000)]);
+  assert.deepEqual(model.zones, []);
+});
+
+test('the certificates of a host count as well as its rules', () => {
+  const pair = { 'tls.crt': testPairs['shop']?.chain, 'tls.key': testPairs['shop']?.key };
+  const nameOf = (number: number): string => `${number}-${'s'.repeat(240)}`;
+  const secrets = Array.from({ length: 3600 }, (_, index) => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/tls',
+    metadata: { name: nameOf(index), namespace },
+    stringData: pair,
+  }));
+  const routes = Array.from({ length: 450 }, (_, index) => {
+    const plain = route(`r${index}`, ['a.test'], [{ path: { value: `/${index}` } }]);
+    const certificateRefs = Array.from({ length: 8 }, (__, ref) => ({ name: nameOf(index * 8 + ref) }));
+    return { ...plain, spec: { ...(plain['spec'] as object), tls: { certificateRefs } } };
+  });
+  const { verdicts } = translated([...routes, ...secrets]);
+  const refused = verdicts.filter(({ kind }) => kind === 'Rejected');
+  assert.ok(refused.length > 0 && refused.length < 100, `${refused.length} are refused`);
 });

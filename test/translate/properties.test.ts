@@ -2,20 +2,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { decode, encode } from '#model/bundle.ts';
+import { encode } from '#model/bundle.ts';
+import { decode } from '#model/bundle-reader.ts';
 import { compile } from '#route/route-table.ts';
-import type { ClusterView } from '#translate/cluster-view.ts';
+import type { ClusterView, TranslateSettings } from '#translate/cluster-view.ts';
 import { defaultTranslateSettings } from '#translate/defaults.ts';
 import { translate } from '#translate/translate.ts';
-import type { Translation } from '#translate/translate.ts';
-import { brokenRoute, clusterView } from './arbitrary-view.ts';
+import type { Translation } from '#translate/translation.ts';
+import type { Verdict } from '#translate/verdict.ts';
+import { revealed } from '../model/revealed.ts';
+import { brokenRoute } from './arbitrary-routes.ts';
+import { clusterView, translateSettings } from './arbitrary-view.ts';
 import { shuffledFilters } from './shuffled-filters.ts';
 import { bytesOf, isVerdictOf, shuffledView } from './translation-laws.ts';
 
 const runs = { numRuns: 400 };
 
-function translated(view: ClusterView): Translation {
-  return translate(view, defaultTranslateSettings);
+function translated(view: ClusterView, settings: TranslateSettings = defaultTranslateSettings): Translation {
+  return translate(view, settings);
 }
 
 function withShuffledFilters(view: ClusterView): fc.Arbitrary<[ClusterView, ClusterView]> {
@@ -30,10 +34,19 @@ function withShuffledFilters(view: ClusterView): fc.Arbitrary<[ClusterView, Clus
 
 const withShuffled = clusterView.chain((view) => fc.tuple(fc.constant(view), shuffledView(view)));
 
+/** The same view without one of its objects. */
+function without(view: ClusterView, object: ClusterView['ingresses'][number]): ClusterView {
+  return {
+    ...view,
+    ingressRoutes: view.ingressRoutes.filter((each) => each !== object),
+    ingresses: view.ingresses.filter((each) => each !== object),
+  };
+}
+
 test('the order of the collections means nothing', () => {
   fc.assert(
-    fc.property(withShuffled, ([view, other]) => {
-      assert.equal(bytesOf(translated(other)), bytesOf(translated(view)));
+    fc.property(withShuffled, translateSettings, ([view, other], settings) => {
+      assert.equal(bytesOf(translated(other, settings)), bytesOf(translated(view, settings)));
     }),
     runs,
   );
@@ -49,16 +62,30 @@ test('the order of filters, and of the lists in them and in policies, means noth
   );
 });
 
-test('verdicts are one for each object, in the order of namespace and name', () => {
+test('verdicts are one for each object, in the order of namespace, name and kind', () => {
   fc.assert(
-    fc.property(clusterView, (view) => {
-      const keys = view.ingressRoutes.map((route) => [route.metadata.namespace ?? '', route.metadata.name]);
-      keys.sort(([a = '', b = ''], [c = '', d = '']) => (a === c ? (b < d ? -1 : 1) : a < c ? -1 : 1));
-      const { verdicts } = translated(view);
+    fc.property(clusterView, translateSettings, (view, settings) => {
+      const keys = [...view.ingressRoutes, ...view.ingresses].map(({ kind, metadata }) => [
+        metadata.namespace ?? '',
+        metadata.name,
+        kind,
+      ]);
+      // No name of these has a character below a space.
+      const inOrder = keys.toSorted((a, b) => (a.join(' ') < b.join(' ') ? -1 : 1));
       assert.deepEqual(
-        verdicts.map(({ object }) => [object.namespace, object.name]),
-        keys,
+        translated(view, settings).verdicts.map(({ object }) => [object.namespace, object.name, object.kind]),
+        inOrder,
       );
+    }),
+    runs,
+  );
+});
+
+test('an object that is not served is told why', () => {
+  fc.assert(
+    fc.property(clusterView, translateSettings, (view, settings) => {
+      for (const verdict of translated(view, settings).verdicts)
+        if (verdict.kind === 'Rejected') assert.notDeepEqual(verdict.problems, []);
     }),
     runs,
   );
@@ -66,12 +93,11 @@ test('verdicts are one for each object, in the order of namespace and name', () 
 
 test('an object that is not served may go without a trace', () => {
   fc.assert(
-    fc.property(clusterView, (view) => {
-      const before = translated(view);
-      for (const route of view.ingressRoutes) {
-        if (before.verdicts.find(isVerdictOf(route))?.kind === 'Accepted') continue;
-        const rest = view.ingressRoutes.filter((each) => each !== route);
-        assert.equal(bytesOf(translated({ ...view, ingressRoutes: rest })), bytesOf(before, route));
+    fc.property(clusterView, translateSettings, (view, settings) => {
+      const before = translated(view, settings);
+      for (const object of [...view.ingressRoutes, ...view.ingresses]) {
+        if (before.verdicts.find(isVerdictOf(object))?.kind === 'Accepted') continue;
+        assert.equal(bytesOf(translated(without(view, object), settings)), bytesOf(before, object));
       }
     }),
     runs,
@@ -80,50 +106,106 @@ test('an object that is not served may go without a trace', () => {
 
 test('a broken object may come without a trace', () => {
   fc.assert(
-    fc.property(clusterView, brokenRoute, fc.nat(), (view, broken, position) => {
-      const at = position % (view.ingressRoutes.length + 1);
-      const more = translated({ ...view, ingressRoutes: view.ingressRoutes.toSpliced(at, 0, broken) });
-      const verdict = more.verdicts.find(isVerdictOf(broken));
-      assert.notEqual(verdict?.kind, 'Accepted');
-      assert.equal(bytesOf(more, broken), bytesOf(translated(view)));
-    }),
+    fc.property(
+      clusterView,
+      translateSettings,
+      brokenRoute,
+      fc.boolean(),
+      fc.nat(),
+      (view, settings, route, isIngress, position) => {
+        const broken = isIngress
+          ? { ...route, apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', spec: { rules: 5 } }
+          : route;
+        const collection = isIngress ? 'ingresses' : 'ingressRoutes';
+        const at = position % (view[collection].length + 1);
+        const more = translated(
+          { ...view, [collection]: view[collection].toSpliced(at, 0, broken) },
+          settings,
+        );
+        assert.notEqual(more.verdicts.find(isVerdictOf(broken))?.kind, 'Accepted');
+        assert.equal(bytesOf(more, broken), bytesOf(translated(view, settings)));
+      },
+    ),
     runs,
   );
 });
 
 test('what is translated travels: decode(encode(model)) equals the model, and compiles', () => {
   fc.assert(
-    fc.property(clusterView, (view) => {
-      const { model } = translated(view);
-      assert.deepEqual(decode(encode(model)), { kind: 'Decoded', model });
+    fc.property(clusterView, translateSettings, (view, settings) => {
+      const { model } = translated(view, settings);
+      const decoded = decode(encode(model));
+      assert.equal(decoded.kind, 'Decoded');
+      assert.deepEqual(revealed(decoded.model), revealed(model));
       compile(model.hosts);
     }),
     runs,
   );
 });
 
-test('the ledger is at rest: feeding claims back changes nothing, at whatever time', () => {
+test('everything that the model names is in it, and nothing else', () => {
   fc.assert(
-    fc.property(clusterView, (view) => {
-      const before = translated(view);
-      const later = { ...view, claims: before.claims, now: '2025-01-01T00:00:00Z' };
-      assert.equal(bytesOf(translated(later)), bytesOf(before));
+    fc.property(clusterView, translateSettings, (view, settings) => {
+      const { model } = translated(view, settings);
+      const { fallback } = model.settings;
+      const rules = [
+        ...model.hosts.flatMap((host) => host.rules),
+        ...(fallback.kind === 'Rule' ? [fallback.rule] : []),
+      ];
+      const named = rules.flatMap(({ backends }) =>
+        backends.flatMap((backend) => (backend.kind === 'Upstream' ? [backend.upstream] : [])),
+      );
+      assert.deepEqual(new Set(model.upstreams.map(({ id }) => id)), new Set(named));
+      assert.deepEqual(
+        new Set(model.certificates.map(({ id }) => id)),
+        new Set(model.hosts.flatMap(({ certificates }) => certificates)),
+      );
+      const isHinted = model.upstreams.some(({ zoneHints }) => zoneHints.length > 0);
+      if (!isHinted) assert.deepEqual(model.zones, []);
     }),
     runs,
   );
 });
 
-test('every served host has a claim of its namespace, and nothing else has one', () => {
+test('the ledger and the last good pairs are at rest: feeding them back changes nothing', () => {
   fc.assert(
-    fc.property(clusterView, (view) => {
-      const { verdicts, claims } = translated(view);
-      const served = verdicts.flatMap((verdict) =>
-        verdict.kind === 'Accepted'
-          ? verdict.hosts.map((host) => `${host} of ${verdict.object.namespace}`)
-          : [],
+    fc.property(clusterView, translateSettings, (view, settings) => {
+      const before = translated(view, settings);
+      const lastGood = new Map(before.model.certificates.map((each) => [each.id, each]));
+      const fedBack = { ...view, claims: before.claims, lastGood };
+      assert.equal(bytesOf(translated(fedBack, settings)), bytesOf(before));
+      // Later, certificates have come of age: verdicts speak of it, and another pair may be the better one.
+      const later = translated({ ...fedBack, now: '2025-01-01T00:00:00Z' }, settings);
+      const idsOf = ({ model }: Translation): unknown => ({
+        ...model,
+        certificates: model.certificates.map(({ id }) => id),
+      });
+      assert.deepEqual(idsOf(later), idsOf(before));
+      assert.deepEqual(later.claims, before.claims);
+      assert.deepEqual(later.certificateRequests, before.certificateRequests);
+    }),
+    runs,
+  );
+});
+
+test('every host that is served has a claim of its namespace, but for solvers; nothing else has one', () => {
+  fc.assert(
+    fc.property(clusterView, translateSettings, (view, settings) => {
+      const { verdicts, claims } = translated(view, settings);
+      const solvers = new Set(view.ingresses.filter(({ metadata }) => metadata.labels !== undefined));
+      const hostsOf = (of: readonly Verdict[]): readonly string[] =>
+        of.flatMap((verdict) =>
+          verdict.kind === 'Accepted'
+            ? verdict.hosts.map((host) => `${host} of ${verdict.object.namespace}`)
+            : [],
+        );
+      const claimed = new Set([...claims].map(([host, { namespace }]) => `${host} of ${namespace}`));
+      const served = new Set(hostsOf(verdicts));
+      for (const each of claimed) assert.ok(served.has(each), `${each} is claimed, not served`);
+      const claimants = verdicts.filter(
+        (verdict) => ![...solvers].some((each) => isVerdictOf(each)(verdict)),
       );
-      const claimed = [...claims].map(([host, { namespace }]) => `${host} of ${namespace}`);
-      assert.deepEqual(new Set(claimed), new Set(served));
+      for (const each of hostsOf(claimants)) assert.ok(claimed.has(each), `${each} is served, not claimed`);
     }),
     runs,
   );

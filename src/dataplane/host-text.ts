@@ -1,0 +1,133 @@
+// A host as a short text for shared memory: a third of its JSON.
+//
+// Most hosts differ in a few names only. What they have in common are the names of fields and words, which here are
+// places in lists, and letters.
+import type { Filter } from '#model/filters.ts';
+import type {
+  Backend,
+  DoubtfulPath,
+  HostPattern,
+  Match,
+  MethodMatch,
+  NamedMatch,
+  PathMatch,
+  Rule,
+  RuleRef,
+  VirtualHost,
+} from '#model/route-model.ts';
+
+type Short = readonly [pathPolicy: string, certificates: readonly string[], rules: readonly ShortRule[]];
+
+type ShortRule = readonly [
+  kind: RuleRef['kind'],
+  namespace: string,
+  name: string,
+  rule: string,
+  requestMs: number,
+  backendRequestMs: number,
+  idleMs: number,
+  matches: readonly ShortMatch[],
+  filters: readonly Filter[],
+  /** Upstream or status of one that is unresolved, and weight, in turn. */
+  backends: readonly (string | number)[],
+];
+
+type ShortMatch = readonly [
+  kind: PathMatch['kind'],
+  value: string,
+  /** Empty for any. */
+  method: readonly string[],
+  headers: readonly NamedMatch[],
+  queryParams: readonly NamedMatch[],
+];
+
+const doubtful: Readonly<Record<string, DoubtfulPath>> = { R: 'Reject', K: 'Keep', D: 'Decode' };
+
+/** Without the pattern, which the key says. */
+export function writeHost({ pathPolicy, certificates, rules }: VirtualHost): string {
+  const { encodedSlash, mergeSlashes, backslash } = pathPolicy;
+  const short: Short = [
+    `${encodedSlash[0]}${mergeSlashes[0]}${backslash[0]}`,
+    certificates,
+    rules.map(shortRule),
+  ];
+  return JSON.stringify(short);
+}
+
+/** `key` is the hostKey of its pattern. */
+export function readHost(key: string, text: string): VirtualHost {
+  const [[encodedSlash = '', mergeSlashes = '', backslash = ''], certificates, rules] = JSON.parse(
+    text,
+  ) as Short;
+  return {
+    pattern: patternOf(key),
+    pathPolicy: {
+      encodedSlash: doubtful[encodedSlash] ?? 'Reject',
+      mergeSlashes: doubtful[mergeSlashes] ?? 'Reject',
+      backslash: doubtful[backslash] ?? 'Reject',
+    },
+    certificates,
+    rules: rules.map(longRule),
+  };
+}
+
+function patternOf(key: string): HostPattern {
+  if (key === '*') return { kind: 'AnyHost' };
+  if (key.startsWith('*.')) return { kind: 'Wildcard', suffix: key.slice(2), depth: 'AnyDepth' };
+  if (key.startsWith('+.')) return { kind: 'Wildcard', suffix: key.slice(2), depth: 'OneLabel' };
+  return { kind: 'Exact', name: key };
+}
+
+function shortRule({ ref, matches, filters, backends, timeouts }: Rule): ShortRule {
+  const { requestMs, backendRequestMs, idleMs } = timeouts;
+  return [
+    ref.kind,
+    ref.namespace,
+    ref.name,
+    ref.rule,
+    requestMs,
+    backendRequestMs,
+    idleMs,
+    matches.map(shortMatch),
+    filters,
+    backends.flatMap((backend) => [
+      backend.kind === 'Upstream' ? backend.upstream : backend.status,
+      backend.weight,
+    ]),
+  ];
+}
+
+function longRule(short: ShortRule): Rule {
+  const [kind, namespace, name, rule, requestMs, backendRequestMs, idleMs, matches, filters, backends] =
+    short;
+  return {
+    ref: { kind, namespace, name, rule },
+    matches: matches.map(longMatch),
+    filters,
+    backends: longBackends(backends),
+    timeouts: { requestMs, backendRequestMs, idleMs },
+  };
+}
+
+function shortMatch({ path, method, headers, queryParams }: Match): ShortMatch {
+  return [path.kind, path.value, method.kind === 'Method' ? [method.method] : [], headers, queryParams];
+}
+
+function longMatch([kind, value, [name], headers, queryParams]: ShortMatch): Match {
+  const method: MethodMatch = name === undefined ? { kind: 'AnyMethod' } : { kind: 'Method', method: name };
+  return { path: { kind, value }, method, headers, queryParams };
+}
+
+function longBackends(pairs: readonly (string | number)[]): readonly Backend[] {
+  const backends: Backend[] = [];
+  for (let index = 0; index < pairs.length; index += 2) {
+    const target = pairs[index]!;
+    const weight = pairs[index + 1] as number;
+    backends.push(
+      typeof target === 'string'
+        ? { kind: 'Upstream', upstream: target, weight }
+        : { kind: 'Unresolved', status: target as 500 | 503, weight },
+    );
+  }
+  return backends;
+}

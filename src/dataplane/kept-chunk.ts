@@ -1,0 +1,76 @@
+// What the main thread keeps of one chunk: values of which there are many as texts in shared memory, the others as they are.
+import type { ChunkContent } from '#model/chunk-reader.ts';
+import type { Remains } from '#model/held-chunks.ts';
+import { hostReferences, keysOf, referencesOf } from '#model/references.ts';
+import type { References } from '#model/references.ts';
+import type { VirtualHost } from '#model/route-model.ts';
+import { readText } from '#model/text-numbers.ts';
+import { readHost } from './host-text.ts';
+import type { NamedUpstream } from './name-resolver.ts';
+import type { SlabReader } from './slabs.ts';
+import type { TableBlock } from './table-state.ts';
+
+export type KeptChunk = KeptBlock | KeptContent;
+
+/** Settings, zones, certificates. */
+export class KeptContent implements Remains {
+  readonly kind = 'Content';
+  readonly content: ChunkContent;
+
+  constructor(content: ChunkContent) {
+    this.content = content;
+  }
+
+  keys(): readonly string[] {
+    return keysOf(this.content);
+  }
+
+  references(): readonly References[] {
+    return referencesOf(this.content);
+  }
+}
+
+/** Hosts or upstreams. */
+export class KeptBlock implements Remains {
+  readonly kind = 'Block';
+  /** Another one, with the same values, when its slab is cleared. */
+  block: TableBlock;
+  readonly #slabs: SlabReader;
+
+  /** How many of them are hosts with a wildcard. */
+  readonly wildcards: number;
+  /** Those that are upstreams of a DNS name. */
+  readonly named: readonly NamedUpstream[];
+
+  constructor(block: TableBlock, wildcards: number, named: readonly NamedUpstream[], slabs: SlabReader) {
+    this.block = block;
+    this.wildcards = wildcards;
+    this.named = named;
+    this.#slabs = slabs;
+  }
+
+  keys(): readonly string[] {
+    const keys: string[] = [];
+    this.#slabs.each(this.block, (_, key) => keys.push(readText(key)));
+    return keys;
+  }
+
+  references(): readonly References[] {
+    return this.#hosts().map(hostReferences);
+  }
+
+  /** Of all objects that have a rule here. */
+  objectIds(): readonly string[] {
+    const ids = this.#hosts().flatMap(({ rules }) => rules.map(({ ref }) => `${ref.namespace}/${ref.name}`));
+    return [...new Set(ids)];
+  }
+
+  #hosts(): readonly VirtualHost[] {
+    if (this.block.kind !== 'hosts') return [];
+    const hosts: VirtualHost[] = [];
+    this.#slabs.each(this.block, (place, key) => {
+      hosts.push(readHost(readText(key), this.#slabs.textAt(place)));
+    });
+    return hosts;
+  }
+}

@@ -1,0 +1,200 @@
+// What the main thread keeps of a model: texts that all threads read, and what holds for the table as a whole.
+import type { ChunkContent, Refused } from '#model/chunk-reader.ts';
+import { refused } from '#model/chunk-reader.ts';
+import type { Chunk, ChunkRef } from '#model/chunk.ts';
+import { defaultSettings } from '#model/default-settings.ts';
+import { ModelReader } from '#model/model-reader.ts';
+import type { HeldChunk } from '#model/held-chunks.ts';
+import type { Delivery, Kept, ModelChange } from '#model/model-reader.ts';
+import { hostKey } from '#model/route-model.ts';
+import type { Certificate, Upstream } from '#model/route-model.ts';
+import { compareText } from '#model/text-order.ts';
+import { CompiledHost } from '#route/compiled-host.ts';
+import { CompiledRoute } from '#route/compiled-route.ts';
+import { writeHost } from './host-text.ts';
+import { KeptBlock, KeptContent } from './kept-chunk.ts';
+import type { KeptChunk } from './kept-chunk.ts';
+import type { NamedUpstream } from './name-resolver.ts';
+import type { RouteChange } from './route-slots.ts';
+import { SlabWriter } from './slabs.ts';
+import type { Entry } from './slabs.ts';
+import type { TableBlock, TableSizes, TableState } from './table-state.ts';
+import { writeUpstream } from './upstream-text.ts';
+
+export type TableChange = ModelChange<KeptChunk>;
+
+export interface Taken {
+  readonly state: TableState;
+  readonly routes: RouteChange;
+}
+
+export class TableStore {
+  readonly #nodeName: string;
+  readonly #writer = new SlabWriter();
+  readonly #reader = new ModelReader<KeptChunk>({
+    keep: (content) => this.#keep(content),
+    forget: (kept) => this.#forget(kept),
+  });
+  readonly #chunks = new Set<KeptBlock>();
+  #settings = defaultSettings;
+  #wildcards = 0;
+  #zone = '';
+  readonly #named = new Map<string, NamedUpstream>();
+  /** By id. Workers will be handed them when they terminate TLS. */
+  readonly #certificates = new Map<string, Certificate>();
+
+  get sizes(): TableSizes {
+    return { hosts: this.#reader.size('hosts'), upstreams: this.#reader.size('upstreams') };
+  }
+
+  /** Upstreams whose endpoints are the addresses of a DNS name. */
+  get named(): readonly NamedUpstream[] {
+    return [...this.#named.values()];
+  }
+
+  /** Sorted by id. */
+  get certificates(): readonly Certificate[] {
+    return [...this.#certificates.values()].sort((a, b) => compareText(a.id, b.id));
+  }
+
+  /** `nodeName`: of the node that this process runs on; empty: nobody knows. */
+  constructor(nodeName = '') {
+    this.#nodeName = nodeName;
+  }
+
+  /** The chunks of a bundle that are to be offered, or to come with it. */
+  missing(schema: number, refs: readonly ChunkRef[]): readonly ChunkRef[] {
+    return this.#reader.missing(schema, refs);
+  }
+
+  offer(chunk: Chunk): Refused | undefined {
+    return this.#reader.offer(chunk);
+  }
+
+  /** Proves that workers can compile what is new. Changes nothing. */
+  read(delivery: Delivery): TableChange | Refused {
+    return this.#reader.read(delivery);
+  }
+
+  /** Makes what was just read the present table. */
+  take(change: TableChange, revision: number): Taken {
+    const removed = blocksOf(change.removed);
+    const added = blocksOf(change.added);
+    const routes = {
+      added: added.flatMap((kept) => kept.objectIds()),
+      removed: removed.flatMap((kept) => kept.objectIds()),
+    };
+    for (const { wildcards } of added) this.#wildcards += wildcards;
+    for (const { wildcards } of removed) this.#wildcards -= wildcards;
+    this.#reader.take(change);
+    for (const kept of added) this.#chunks.add(kept);
+    for (const { id } of removed.flatMap(({ named }) => named)) this.#named.delete(id);
+    for (const named of added.flatMap((kept) => kept.named)) this.#named.set(named.id, named);
+    for (const kept of removed) {
+      this.#chunks.delete(kept);
+      this.#writer.release(kept.block);
+    }
+    this.#swapCertificates(change);
+    for (const { value } of change.added) if (value.kind === 'Content') this.#takeContent(value.content);
+    this.#clearSlabs();
+    const head = {
+      revision,
+      settings: this.#settings,
+      hasWildcards: this.#wildcards > 0,
+      zone: this.#zone,
+    };
+    const blocks = new Set([...this.#chunks].map(({ block }) => block));
+    return { state: { head, slabs: this.#writer.memories, blocks, sizes: this.sizes }, routes };
+  }
+
+  #takeContent(content: ChunkContent): void {
+    if (content.kind === 'settings') this.#settings = content.settings;
+    if (content.kind === 'zones')
+      this.#zone = content.zones.find(({ node }) => node === this.#nodeName)?.zone ?? '';
+  }
+
+  /** A pair is one value: there is no moment with a chain of one and the key of another. */
+  #swapCertificates({ added, removed }: TableChange): void {
+    for (const { id } of removed.flatMap(certificatesOf)) this.#certificates.delete(id);
+    for (const certificate of added.flatMap(certificatesOf))
+      this.#certificates.set(certificate.id, certificate);
+  }
+
+  #keep(content: ChunkContent): Kept<KeptChunk> | Refused {
+    const fault = compileFault(content);
+    return fault === undefined
+      ? { kind: 'Kept', value: this.#remainsOf(content) }
+      : refused('Malformed', fault);
+  }
+
+  #remainsOf(content: ChunkContent): KeptChunk {
+    switch (content.kind) {
+      case 'hosts': {
+        const entries = content.hosts.map((host) => ({
+          key: hostKey(host.pattern),
+          text: writeHost(host),
+        }));
+        const wildcards = content.hosts.filter(({ pattern }) => pattern.kind === 'Wildcard').length;
+        return this.#write('hosts', entries, wildcards, []);
+      }
+      case 'upstreams': {
+        const entries = content.upstreams.map((upstream) => ({
+          key: upstream.id,
+          text: writeUpstream(upstream),
+        }));
+        return this.#write('upstreams', entries, 0, content.upstreams.flatMap(namedUpstreams));
+      }
+      case 'settings':
+      case 'zones':
+      case 'certificates':
+        return new KeptContent(content);
+    }
+  }
+
+  #write(
+    kind: TableBlock['kind'],
+    entries: readonly Entry[],
+    wildcards: number,
+    named: readonly NamedUpstream[],
+  ): KeptBlock {
+    return new KeptBlock({ kind, ...this.#writer.write(entries) }, wildcards, named, this.#writer.reader);
+  }
+
+  /** It was never taken. */
+  #forget(kept: KeptChunk): void {
+    if (kept.kind === 'Block') this.#writer.release(kept.block);
+  }
+
+  /** So that what is left of many chunks does not hold the memory of those that went. */
+  #clearSlabs(): void {
+    for (const kept of this.#chunks)
+      if (this.#writer.isSparse(kept.block.slab))
+        kept.block = { kind: kept.block.kind, ...this.#writer.move(kept.block) };
+  }
+}
+
+function namedUpstreams({ id, discovery }: Upstream): readonly NamedUpstream[] {
+  if (discovery.kind === 'Endpoints') return [];
+  const { name, port, allowed } = discovery;
+  return [{ id, name, port, allowed }];
+}
+
+function certificatesOf({ value }: HeldChunk<KeptChunk>): readonly Certificate[] {
+  return value.kind === 'Content' && value.content.kind === 'certificates' ? value.content.certificates : [];
+}
+
+function blocksOf(chunks: readonly HeldChunk<KeptChunk>[]): readonly KeptBlock[] {
+  return chunks.flatMap(({ value }) => (value.kind === 'Block' ? [value] : []));
+}
+
+/** Here, on the thread that serves nobody. */
+function compileFault(content: ChunkContent): string | undefined {
+  try {
+    if (content.kind === 'hosts') for (const host of content.hosts) void new CompiledHost(host);
+    if (content.kind === 'settings' && content.settings.fallback.kind === 'Rule')
+      void new CompiledRoute(content.settings.fallback.rule);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,52 @@
+// What values of a model are known by, and what they refer to.
+import type { ChunkContent } from './chunk-reader.ts';
+import { hostKey } from './route-model.ts';
+import type { Rule, VirtualHost } from './route-model.ts';
+
+/** Of a host, or of the fallback. */
+export interface References {
+  /** The key of the host; empty for the fallback. */
+  readonly owner: string;
+  readonly upstreams: readonly string[];
+  readonly certificates: readonly string[];
+}
+
+export function keysOf(content: ChunkContent): readonly string[] {
+  switch (content.kind) {
+    case 'settings':
+      return [];
+    case 'zones':
+      return content.zones.map(({ node }) => node);
+    case 'hosts':
+      return content.hosts.map(({ pattern }) => hostKey(pattern));
+    case 'upstreams':
+      return content.upstreams.map(({ id }) => id);
+    case 'certificates':
+      return content.certificates.map(({ id }) => id);
+  }
+}
+
+export function referencesOf(content: ChunkContent): readonly References[] {
+  switch (content.kind) {
+    case 'hosts':
+      return content.hosts.map(hostReferences);
+    case 'settings': {
+      const { fallback } = content.settings;
+      return fallback.kind === 'NotFound'
+        ? []
+        : [{ owner: '', upstreams: upstreamsOf(fallback.rule), certificates: [] }];
+    }
+    case 'zones':
+    case 'upstreams':
+    case 'certificates':
+      return [];
+  }
+}
+
+export function hostReferences({ pattern, rules, certificates }: VirtualHost): References {
+  return { owner: hostKey(pattern), upstreams: rules.flatMap(upstreamsOf), certificates };
+}
+
+function upstreamsOf({ backends }: Rule): string[] {
+  return backends.flatMap((backend) => (backend.kind === 'Upstream' ? [backend.upstream] : []));
+}

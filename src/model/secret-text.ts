@@ -1,0 +1,33 @@
+// Text that must not be seen: private keys. It prints as [redacted] wherever values are printed, logged or serialised.
+import { inspect } from 'node:util';
+
+const redacted = '[redacted]';
+
+export class SecretText {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The text itself: for the one place that stores it, and the one that uses it. */
+  reveal(): string {
+    return this.#text;
+  }
+
+  equals(other: SecretText): boolean {
+    return this.#text === other.#text;
+  }
+
+  toString(): string {
+    return redacted;
+  }
+
+  toJSON(): string {
+    return redacted;
+  }
+
+  [inspect.custom](): string {
+    return redacted;
+  }
+}

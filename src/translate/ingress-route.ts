@@ -1,0 +1,91 @@
+// One IngressRoute -> what it asks for.
+import type { IngressRoute, Rule as RouteRule } from '#api/ingress-route.ts';
+import type { Problem } from '#api/problem.ts';
+import { strictPathPolicy } from '#model/request-path.ts';
+import type { PathPolicy } from '#model/route-model.ts';
+import { backendOf, placesOf, resolveBackend } from './backends.ts';
+import type { ServiceLookup } from './backends.ts';
+import { defaultDoubtfulPath, timeoutsWithDefaults } from './defaults.ts';
+import { translateFilters } from './filters.ts';
+import { translateMatches } from './matches.ts';
+import type { TranslatedObject, TranslatedRule, UpstreamUse } from './translated-object.ts';
+
+export function translateIngressRoute(route: IngressRoute, services: ServiceLookup): TranslatedObject {
+  const pathPolicy = pathPolicyOf(route);
+  const found: Found = { uses: [], problems: [], faults: [] };
+  const rules = route.rules.map((rule, number) =>
+    translateRule(route, rule, number, pathPolicy, services, found),
+  );
+  const secretNames = route.tls?.certificateRefs ?? [];
+  return {
+    ref: { kind: 'IngressRoute', namespace: route.namespace, name: route.name },
+    creationTimestamp: route.creationTimestamp,
+    mayClaim: true,
+    pathPolicy,
+    hosts: route.hostnames.map((hostname, index) => ({
+      hostname,
+      depth: 'AnyDepth',
+      at: `spec.hostnames[${index}]`,
+      rules,
+      secretNames,
+    })),
+    ...found,
+  };
+}
+
+function pathPolicyOf({ pathPolicy }: IngressRoute): PathPolicy {
+  const { encodedSlash, mergeSlashes, backslash } = pathPolicy;
+  // One value for nearly all routes.
+  if (encodedSlash === undefined && mergeSlashes === undefined && backslash === undefined)
+    return strictPathPolicy;
+  return {
+    encodedSlash: encodedSlash ?? defaultDoubtfulPath,
+    mergeSlashes: mergeSlashes ?? defaultDoubtfulPath,
+    backslash: backslash ?? defaultDoubtfulPath,
+  };
+}
+
+interface Found {
+  readonly uses: UpstreamUse[];
+  readonly problems: Problem[];
+  readonly faults: Problem[];
+}
+
+function translateRule(
+  route: IngressRoute,
+  { name, matches: wanted, filters, policy, backendRefs, timeouts }: RouteRule,
+  number: number,
+  pathPolicy: PathPolicy,
+  services: ServiceLookup,
+  { uses, problems, faults }: Found,
+): TranslatedRule {
+  const at = `spec.rules[${number}]`;
+  const backends = backendRefs.map((ref, refNumber) => {
+    const places = placesOf(`${at}.backendRefs[${refNumber}]`);
+    const resolved = resolveBackend(ref, route.namespace, places, services);
+    if (resolved.kind === 'Resolved') uses.push(resolved.use);
+    else problems.push(resolved.problem);
+    return backendOf(ref, resolved);
+  });
+  const matches = translateMatches(wanted, pathPolicy, at, faults);
+  return {
+    rule: {
+      ref: {
+        kind: 'IngressRoute',
+        namespace: route.namespace,
+        name: route.name,
+        rule: name ?? `rules[${number}]`,
+      },
+      matches,
+      filters: translateFilters(
+        { filters, policy, routePolicy: route.policy, matches, pathPolicy },
+        at,
+        faults,
+      ),
+      backends,
+      timeouts: timeoutsWithDefaults(timeouts),
+    },
+    isDefault: false,
+    places: wanted.length === 0 ? [at] : wanted.map((_, match) => `${at}.matches[${match}]`),
+  };
+}

@@ -1,0 +1,131 @@
+// IngressRoutes and Ingresses -> what each asks for, or why it is refused or not ours. What an object asks for is kept
+// for as long as the object and the Services that it named stay the same.
+import { controllerName, readIngressClass } from '#api/ingress-class.ts';
+import type { IngressClass } from '#api/ingress-class.ts';
+import { parseIngress } from '#api/ingress.ts';
+import { parseIngressRoute } from '#api/ingress-route.ts';
+import type { IssuerRef } from '#api/ingress-route.ts';
+import { refOf } from '#api/kubernetes-object.ts';
+import type { KubernetesObject, ObjectRef } from '#api/kubernetes-object.ts';
+import type { Problem } from '#api/problem.ts';
+import type { Service } from '#api/service.ts';
+import { compareText } from '#model/text-order.ts';
+import type { ServiceLookup } from './backends.ts';
+import { whyIngressNotOurs } from './class-of-ingress.ts';
+import { whyNotOurs } from './class-of-route.ts';
+import { translateIngress } from './ingress.ts';
+import { translateIngressRoute } from './ingress-route.ts';
+import type { ServiceIndex } from './service-index.ts';
+import type { TranslatedObject } from './translated-object.ts';
+import type { Verdict } from './verdict.ts';
+
+export type ReadObject =
+  | { readonly kind: 'Fit'; readonly object: TranslatedObject; readonly issuer: IssuerRef | undefined }
+  | { readonly kind: 'Unfit'; readonly verdict: Verdict };
+
+interface Asked {
+  readonly key: string;
+  readonly service: Service | undefined;
+}
+
+interface Known {
+  readonly read: ReadObject;
+  /** What it was read from: a spec may stand in several objects of one file. */
+  readonly ref: ObjectRef;
+  readonly asked: readonly Asked[];
+  readonly classes: readonly IngressClass[];
+}
+
+export class ObjectReader {
+  readonly #index: ServiceIndex;
+  readonly #allowsExternalNames: boolean;
+  /** By the spec: an object whose status has changed is shown with the same one. */
+  readonly #known = new WeakMap<object, Known>();
+  #classObjects: readonly KubernetesObject[] | undefined = undefined;
+  #classes: readonly IngressClass[] = [];
+
+  constructor(index: ServiceIndex, allowsExternalNames: boolean) {
+    this.#index = index;
+    this.#allowsExternalNames = allowsExternalNames;
+  }
+
+  /**
+   * Whether there are others now. `assumed`: the name of a class of this controller, where classes cannot be read; empty:
+   * they can.
+   */
+  updateClasses(objects: readonly KubernetesObject[], assumed: string): boolean {
+    if (objects === this.#classObjects) return false;
+    this.#classObjects = objects;
+    // In the order of their names, of which messages name the first.
+    const classes = [...objects.map(readIngressClass), ...assumedClass(assumed)].sort((a, b) =>
+      compareText(a.name, b.name),
+    );
+    if (JSON.stringify(classes) === JSON.stringify(this.#classes)) return false;
+    this.#classes = classes;
+    return true;
+  }
+
+  /** The same value for as long as the object, its Services and the classes stay the same. */
+  read(object: KubernetesObject): ReadObject {
+    const ref = refOf(object);
+    const known = this.#known.get(specOf(object));
+    if (known !== undefined && this.#isAsBefore(known, ref)) return known.read;
+    const asked: Asked[] = [];
+    const read = this.#read(object, ref, {
+      service: (key) => {
+        const service = this.#index.service(key);
+        asked.push({ key, service });
+        return service;
+      },
+      allowsExternalNames: this.#allowsExternalNames,
+    });
+    this.#known.set(specOf(object), { read, ref, asked, classes: this.#classes });
+    return read;
+  }
+
+  #isAsBefore(known: Known, { kind, namespace, name }: ObjectRef): boolean {
+    const { ref, asked, classes } = known;
+    if (classes !== this.#classes || ref.name !== name || ref.namespace !== namespace || ref.kind !== kind)
+      return false;
+    return asked.every(({ key, service }) => this.#index.service(key) === service);
+  }
+
+  #read(object: KubernetesObject, ref: ObjectRef, services: ServiceLookup): ReadObject {
+    if (object.kind === 'Ingress') {
+      const parsed = parseIngress(object);
+      if (parsed.kind === 'Refused') return rejected(ref, parsed.problems);
+      const foreign = whyIngressNotOurs(parsed.value, this.#classes);
+      if (foreign !== undefined) return notOurs(ref, foreign);
+      return fitOrNot(ref, translateIngress(parsed.value, services), undefined);
+    }
+    const parsed = parseIngressRoute(object);
+    if (parsed.kind === 'Refused') return rejected(ref, parsed.problems);
+    const route = parsed.value;
+    const foreign = whyNotOurs(route.ingressClassName, this.#classes);
+    if (foreign !== undefined) return notOurs(ref, foreign);
+    return fitOrNot(ref, translateIngressRoute(route, services), route.tls?.issuerRef);
+  }
+}
+
+function fitOrNot(ref: ObjectRef, object: TranslatedObject, issuer: IssuerRef | undefined): ReadObject {
+  return object.faults.length === 0 ? { kind: 'Fit', object, issuer } : rejected(ref, object.faults);
+}
+
+function rejected(object: ObjectRef, problems: readonly Problem[]): ReadObject {
+  return { kind: 'Unfit', verdict: { kind: 'Rejected', object, problems } };
+}
+
+function notOurs(object: ObjectRef, message: string): ReadObject {
+  return { kind: 'Unfit', verdict: { kind: 'NotOurs', object, message } };
+}
+
+/** What stands for an object that has not changed; itself where it has no spec. */
+function specOf(object: KubernetesObject): object {
+  const spec = object['spec'];
+  return typeof spec === 'object' && spec !== null ? spec : object;
+}
+
+/** The only class there is then; it is no default for Ingresses, which name theirs. */
+function assumedClass(name: string): readonly IngressClass[] {
+  return name === '' ? [] : [{ name, controller: controllerName, isDefault: false }];
+}

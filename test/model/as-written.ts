@@ -1,0 +1,34 @@
+// What a writer whose newest schema is `schema` makes of a model: no field that came later, keys as plain text.
+import type { ChunkKind } from '#model/chunk.ts';
+import type { RouteModel, Upstream } from '#model/route-model.ts';
+import { fitToSchema } from '#model/schema-fit.ts';
+import { revealed } from './revealed.ts';
+
+/** By kind of chunk, only those that the schema has. */
+export function asWritten(model: RouteModel, schema: number): Readonly<Partial<Record<ChunkKind, unknown>>> {
+  if (schema >= 3) return { ...revealed(model), upstreams: model.upstreams.map(withWords) };
+  const { settings, hosts, upstreams } = fitToSchema(model, schema).model;
+  return {
+    settings: without(settings, 'fallback'),
+    hosts: hosts.map((host) => ({
+      ...without(host, 'certificates'),
+      rules: schema === 2 ? host.rules : host.rules.map((rule) => without(rule, 'filters')),
+    })),
+    upstreams: upstreams.map((upstream) => without(upstream, 'discovery', 'zoneHints')),
+  };
+}
+
+/** From schema 3 on an endpoint is a word. */
+function withWords({ endpoints, ...upstream }: Upstream): object {
+  return {
+    ...upstream,
+    endpoints: endpoints.map(({ address, port, state }) => {
+      const host = address.includes(':') ? `[${address}]` : address;
+      return state === 'Ready' ? `${host}:${port}` : `${host}:${port} Terminating`;
+    }),
+  };
+}
+
+function without(value: object, ...keys: readonly string[]): object {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !keys.includes(key)));
+}

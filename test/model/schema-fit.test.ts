@@ -1,0 +1,177 @@
+// What readers of an older schema are told: they can read it, they route as everyone does, and what they would get wrong
+// they answer with 503.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { encode } from '#model/bundle.ts';
+import { decode } from '#model/bundle-reader.ts';
+import { hostKey } from '#model/route-model.ts';
+import type { Match, RouteModel, Rule, RuleRef, VirtualHost } from '#model/route-model.ts';
+import { chunkValidators, newestSchema, schemaNumbers } from '#model/route-model-schema.ts';
+import { fitToSchema } from '#model/schema-fit.ts';
+import { hostname, matchRequest } from '../route/arbitrary-request.ts';
+import { referenceMatch } from '../route/reference-matcher.ts';
+import { routeModel } from './arbitrary-model.ts';
+import { asWritten } from './as-written.ts';
+import { exactHost, modelOf, upstream } from './large-model.ts';
+import { variedModel } from './varied-model.ts';
+
+const older = schemaNumbers.filter((schema) => schema < newestSchema);
+const runs = { numRuns: 500 };
+const unavailable = [{ kind: 'Unresolved', status: 503, weight: 1 }];
+
+/** What a reader of that schema makes of the model. */
+function readBy(schema: number, model: RouteModel): RouteModel {
+  const decoded = decode(encode(fitToSchema(model, schema).model, schema));
+  assert.ok(decoded.kind === 'Decoded', JSON.stringify(decoded));
+  return decoded.model;
+}
+
+function isLookedUp(model: RouteModel, { backends }: Rule): boolean {
+  return backends.some(
+    (backend) =>
+      backend.kind === 'Upstream' &&
+      model.upstreams.find(({ id }) => id === backend.upstream)?.discovery.kind === 'Dns',
+  );
+}
+
+function isMisread(schema: number, { filters }: Rule): boolean {
+  return schema === 1 && filters.length > 0;
+}
+
+/** The model as its readers should see it, said without fitToSchema. */
+function expected(schema: number, model: RouteModel): unknown {
+  const fit = (rule: Rule): unknown => ({
+    ...rule,
+    ref: { ...rule.ref, kind: 'IngressRoute' },
+    ...(isMisread(schema, rule) ? { filters: [], backends: unavailable } : {}),
+  });
+  return {
+    settings: { ...model.settings, fallback: { kind: 'NotFound' } },
+    zones: [],
+    hosts: model.hosts.map((host) => ({ ...host, certificates: [], rules: host.rules.map(fit) })),
+    upstreams: model.upstreams.map((each) => ({
+      ...each,
+      discovery: { kind: 'Endpoints' },
+      zoneHints: [],
+    })),
+    certificates: [],
+  };
+}
+
+for (const schema of older) {
+  test(`readers of schema ${schema} take what fits them, and see every rule`, () => {
+    fc.assert(
+      fc.property(routeModel, (model) => {
+        assert.deepEqual(readBy(schema, model), expected(schema, model));
+      }),
+      runs,
+    );
+  });
+
+  test(`a build whose newest schema is ${schema} finds its own words alone in what it knows of a model`, () => {
+    fc.assert(
+      fc.property(routeModel, (model) => {
+        for (const [kind, content] of Object.entries(asWritten(model, schema)))
+          assert.ok(chunkValidators.get(schema)?.get(kind)?.(content), kind);
+      }),
+      runs,
+    );
+  });
+
+  test(`what schema ${schema} holds back is named, and nothing else`, () => {
+    const nameOf = ({ kind, namespace, name }: RuleRef): string => `${kind} ${namespace}/${name}`;
+    fc.assert(
+      fc.property(routeModel, (model) => {
+        const wanted = new Set<string>();
+        for (const host of model.hosts)
+          for (const rule of host.rules)
+            if (host.certificates.length > 0 || isMisread(schema, rule) || isLookedUp(model, rule))
+              wanted.add(nameOf(rule.ref));
+        const held = fitToSchema(model, schema).heldBack.map(nameOf);
+        assert.equal(new Set(held).size, held.length);
+        assert.deepEqual(held.toSorted(), [...wanted].sort());
+      }),
+      runs,
+    );
+  });
+
+  test(`in schema ${schema} a request meets the same rule, which acts as it did or answers 503`, () => {
+    fc.assert(
+      fc.property(routeModel, hostname, matchRequest, (model, name, request) => {
+        const read = readBy(schema, model);
+        const match = referenceMatch(model.hosts, name, request);
+        const place = placeOf(model.hosts, match);
+        assert.deepEqual(placeOf(read.hosts, referenceMatch(read.hosts, name, request)), place);
+        if (place === undefined) return;
+        const [was, is] = [ruleAt(model.hosts, place), ruleAt(read.hosts, place)];
+        assert.deepEqual(is.matches, was.matches);
+        assert.deepEqual(is.timeouts, was.timeouts);
+        if (isMisread(schema, was)) assert.deepEqual([is.filters, is.backends], [[], unavailable]);
+        else assert.deepEqual([is.filters, is.backends], [was.filters, was.backends]);
+        // What has to be looked up has no endpoint to go to.
+        for (const backend of is.backends)
+          if (backend.kind === 'Upstream') {
+            const byId = ({ id }: { readonly id: string }): boolean => id === backend.upstream;
+            assert.deepEqual(read.upstreams.find(byId)?.endpoints, model.upstreams.find(byId)?.endpoints);
+          }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+}
+
+interface Place {
+  readonly host: string;
+  readonly rule: number;
+  readonly match: number;
+}
+
+/** Where in its hosts a match stands, by identity. */
+function placeOf(hosts: readonly VirtualHost[], match: Match | undefined): Place | undefined {
+  if (match === undefined) return undefined;
+  for (const { pattern, rules } of hosts)
+    for (const [rule, { matches }] of rules.entries())
+      if (matches.includes(match)) return { host: hostKey(pattern), rule, match: matches.indexOf(match) };
+  return assert.fail('a match of no rule');
+}
+
+function ruleAt(hosts: readonly VirtualHost[], { host, rule }: Place): Rule {
+  const found = hosts.find(({ pattern }) => hostKey(pattern) === host)?.rules[rule];
+  assert.ok(found !== undefined);
+  return found;
+}
+
+test('the newest schema holds back nothing and changes nothing', () => {
+  fc.assert(
+    fc.property(routeModel, (model) => {
+      const fitted = fitToSchema(model, newestSchema);
+      assert.equal(fitted.model, model);
+      assert.deepEqual(fitted.heldBack, []);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test('a redirect becomes a 503 in schema 1, with its matches, above the wider rule of the same host', () => {
+  const wide = exactHost('a.test', 'x/s:80');
+  const [rule] = wide.rules;
+  const narrow: Rule = {
+    ...rule!,
+    ref: { ...rule!.ref, name: 'narrow' },
+    matches: [{ ...rule!.matches[0]!, path: { kind: 'PathPrefix', value: '/old' } }],
+    filters: [{ kind: 'DirectResponse', status: 410, contentType: 'text/plain', body: '' }],
+    backends: [],
+  };
+  const model = modelOf([{ ...wide, rules: [narrow, rule!] }], [upstream('x/s:80', 1)]);
+  const [first, second] = readBy(1, model).hosts[0]!.rules;
+  assert.deepEqual([first?.matches, first?.filters, first?.backends], [narrow.matches, [], unavailable]);
+  assert.deepEqual(second, rule);
+  assert.deepEqual(fitToSchema(model, 1).heldBack, [narrow.ref]);
+  assert.deepEqual(readBy(2, model).hosts[0]?.rules[0], narrow);
+  assert.deepEqual(fitToSchema(model, 2).heldBack, []);
+});
+
+test('no key reaches readers that have no use for it', () => {
+  for (const schema of older) assert.deepEqual(fitToSchema(variedModel(), schema).model.certificates, []);
+});

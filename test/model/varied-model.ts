@@ -1,0 +1,61 @@
+// One small model with something of every kind of chunk and of every variant that came with schema 3.
+import type { Certificate, RouteModel, Rule } from '#model/route-model.ts';
+import { SecretText } from '#model/secret-text.ts';
+import { exactHost, largeModel, upstream } from './large-model.ts';
+
+/** No key of any use: what stands in its place is easy to find wherever it should not be. */
+export const keyText =
+  '-----BEGIN PRIVATE KEY-----\nVisibleKeyVisibleKeyVisibleKey\n-----END PRIVATE KEY-----\n';
+
+export function certificateOf(id: string, key = keyText): Certificate {
+  return {
+    id,
+    chain: '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n',
+    key: new SecretText(key),
+    dnsNames: ['host-1.example.com', '*.example.com'],
+    notAfter: '2027-01-01T00:00:00Z',
+    fingerprint: '0123456789abcdef'.repeat(4),
+  };
+}
+
+export function variedModel(): RouteModel {
+  const { settings, hosts, upstreams } = largeModel(3);
+  const [first, ...others] = hosts;
+  const fallback: Rule = {
+    ...exactHost('any', 'x/service-2:80').rules[0]!,
+    ref: { kind: 'Setting', namespace: 'flint', name: 'fallback', rule: 'rules[0]' },
+  };
+  return {
+    settings: { ...settings, fallback: { kind: 'Rule', rule: fallback } },
+    zones: [
+      { node: 'node-1', zone: 'zone-a' },
+      { node: 'node-2', zone: 'zone-b' },
+    ],
+    hosts: [
+      {
+        ...first!,
+        certificates: ['x/certificate-1'],
+        rules: first!.rules.map((rule) => ({
+          ...rule,
+          ref: { ...rule.ref, kind: 'Ingress' },
+          filters: [{ kind: 'RequestBody', maxBytes: 1024 }],
+        })),
+      },
+      ...others,
+    ],
+    upstreams: [
+      {
+        ...upstream('w/outside:443', 0),
+        discovery: { kind: 'Dns', name: 'backend.example.net', port: 443, allowed: 'Public' },
+      },
+      ...upstreams.map((each) => ({
+        ...each,
+        zoneHints: [
+          { zone: 'zone-a', endpoints: [0, 2] },
+          { zone: 'zone-b', endpoints: [1] },
+        ],
+      })),
+    ],
+    certificates: [certificateOf('x/certificate-1'), certificateOf('x/certificate-2')],
+  };
+}
