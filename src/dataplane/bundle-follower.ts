@@ -170,20 +170,26 @@ export class BundleFollower {
   }
 
   async #fetch(ref: ChunkRef): Promise<Chunk> {
-    const { client, signal } = this.#options;
     const name = chunkName(ref);
     const isKeyMaterial = isSecret(ref.kind);
     const resource = isKeyMaterial ? secretsOf(this.#options.namespace) : this.#resource;
-    const path = resourcePath(resource).replace('?', `/${name}`);
+    const object = await this.#get(resourcePath(resource).replace('?', `/${name}`));
+    if (object === undefined) throw new Error(`the answer for chunk ${name} is no JSON`);
+    if (object === 'NotFound') throw new BadChunk(refused('ChunkMissing', `there is no chunk ${name}`));
+    const text = isKeyMaterial ? secretTextOf(object, chunkKey) : textOf(object, chunkKey);
+    if (text === undefined) throw new BadChunk(refused('ChunkMissing', `chunk ${name} has no ${chunkKey}`));
+    return { kind: ref.kind as ChunkKind, digest: ref.digest, text };
+  }
+
+  /** Undefined for what cannot be read: a parser's error would show some of it, and it may be a key. */
+  async #get(path: string): Promise<KubeObject | 'NotFound' | undefined> {
+    const { client, signal } = this.#options;
     try {
-      const object = (await client.json({ method: 'GET', path, signal })) as KubeObject;
-      const text = isKeyMaterial ? secretTextOf(object, chunkKey) : textOf(object, chunkKey);
-      if (text === undefined) throw new BadChunk(refused('ChunkMissing', `chunk ${name} has no ${chunkKey}`));
-      return { kind: ref.kind as ChunkKind, digest: ref.digest, text };
+      return (await client.json({ method: 'GET', path, signal })) as KubeObject;
     } catch (error) {
-      throw isApiError(error, 404)
-        ? new BadChunk(refused('ChunkMissing', `there is no chunk ${name}`))
-        : error;
+      if (isApiError(error, 404)) return 'NotFound';
+      if (error instanceof SyntaxError) return undefined;
+      throw error;
     }
   }
 }

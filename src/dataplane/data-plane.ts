@@ -3,7 +3,6 @@ import type { Refusal, Refused } from '#model/chunk-reader.ts';
 import type { Chunk, ChunkRef } from '#model/chunk.ts';
 import type { Delivery } from '#model/model-reader.ts';
 import type { RefusedRevision, Revision } from '#model/revision.ts';
-import type { Endpoint } from '#model/route-model.ts';
 import { schemaNumbers } from '#model/route-model-schema.ts';
 import { AdminServer } from '#telemetry/admin-server.ts';
 import type { AdminAnswer } from '#telemetry/admin-server.ts';
@@ -50,8 +49,8 @@ export class DataPlane {
   readonly #waiters = new Set<() => void>();
   readonly #store: TableStore;
   readonly #resolver: NameResolver;
-  /** What DNS says, by upstream. */
-  readonly #resolved = new Map<string, readonly Endpoint[]>();
+  /** Ids of the upstreams that are resolved. */
+  #named: ReadonlySet<string> = new Set();
   #refusedAnswers = 0;
   /** Of the newest table; 0 before the first one. */
   #sequence = 0;
@@ -136,7 +135,7 @@ export class DataPlane {
     if (change.kind === 'Refused') return this.refuse(sequence, change.refusal, change.message);
     const { state, routes } = this.#store.take(change, sequence);
     this.#sequence = sequence;
-    this.#resolve();
+    this.#resolve(state.named);
     this.#refused = null;
     this.#digests.set(sequence, bundle.digest);
     if (isFirst) {
@@ -152,10 +151,7 @@ export class DataPlane {
     const { logger, lookup } = this.#options;
     return new NameResolver({
       ...(lookup === undefined ? {} : { lookup }),
-      onResolved: (id, endpoints) => {
-        this.#resolved.set(id, endpoints);
-        this.#pool.resolve(this.#resolved);
-      },
+      onResolved: (id, endpoints) => this.#pool.resolve(id, endpoints),
       onRefused: (upstream, name, address) => {
         this.#refusedAnswers++;
         logger.warn(
@@ -171,11 +167,12 @@ export class DataPlane {
     });
   }
 
-  #resolve(): void {
-    const named = this.#store.named;
-    const ids = new Set(named.map(({ id }) => id));
-    for (const id of this.#resolved.keys()) if (!ids.has(id)) this.#resolved.delete(id);
-    this.#resolver.update(named);
+  /** Before the workers know of them, so that answers come as soon as they can. */
+  #resolve(named: ReadonlySet<string>): void {
+    // A thread that misses the revision in which an id was another name, or none, must not go on with its addresses.
+    for (const id of named) if (!this.#named.has(id)) this.#pool.resolve(id, []);
+    this.#named = named;
+    this.#resolver.update(this.#store.named);
   }
 
   /** Counts, reports and logs once what cannot be taken; the last good table stays. */
@@ -282,7 +279,7 @@ export class DataPlane {
       revision: this.#servedSequence,
       hosts: this.#store.sizes.hosts.keys,
       upstreams: this.#store.sizes.upstreams.keys,
-      certificates: this.#store.certificates.length,
+      certificates: this.#store.certificates,
       refusedAnswers: this.#refusedAnswers,
       refusedBundles: [...this.#refusals],
       contactAgeSeconds: this.#options.contactAgeSeconds?.(),

@@ -3,7 +3,7 @@ import type { ChunkContent } from '#model/chunk-reader.ts';
 import type { Remains } from '#model/held-chunks.ts';
 import { hostReferences, keysOf, referencesOf } from '#model/references.ts';
 import type { References } from '#model/references.ts';
-import type { VirtualHost } from '#model/route-model.ts';
+import type { Rule, VirtualHost } from '#model/route-model.ts';
 import { readText } from '#model/text-numbers.ts';
 import { readHost } from './host-text.ts';
 import type { NamedUpstream } from './name-resolver.ts';
@@ -27,6 +27,13 @@ export class KeptContent implements Remains {
 
   references(): readonly References[] {
     return referencesOf(this.content);
+  }
+
+  /** Of the fallback, if there is one. */
+  objectIds(): readonly string[] {
+    if (this.content.kind !== 'settings') return [];
+    const { fallback } = this.content.settings;
+    return fallback.kind === 'NotFound' ? [] : [objectIdOf(fallback.rule)];
   }
 }
 
@@ -61,8 +68,7 @@ export class KeptBlock implements Remains {
 
   /** Of all objects that have a rule here. */
   objectIds(): readonly string[] {
-    const ids = this.#hosts().flatMap(({ rules }) => rules.map(({ ref }) => `${ref.namespace}/${ref.name}`));
-    return [...new Set(ids)];
+    return [...new Set(this.#hosts().flatMap(({ rules }) => rules.map(objectIdOf)))];
   }
 
   #hosts(): readonly VirtualHost[] {
@@ -73,4 +79,8 @@ export class KeptBlock implements Remains {
     });
     return hosts;
   }
+}
+
+function objectIdOf({ ref }: Rule): string {
+  return `${ref.namespace}/${ref.name}`;
 }

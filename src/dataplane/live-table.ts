@@ -1,5 +1,5 @@
 // The table of one thread: texts in shared memory, and what requests have made of them so far.
-import type { Fallback } from '#model/route-model.ts';
+import type { Endpoint, Fallback } from '#model/route-model.ts';
 import type { ServingTable } from '#proxy/serving-table.ts';
 import { CompiledHost } from '#route/compiled-host.ts';
 import { CompiledRoute } from '#route/compiled-route.ts';
@@ -10,7 +10,7 @@ import { LiveValues } from './live-values.ts';
 import type { LiveKind } from './live-values.ts';
 import { SlabReader } from './slabs.ts';
 import { StagedIndex } from './staged-index.ts';
-import type { Piece, TableHead } from './table-state.ts';
+import type { Gone, Piece, TableHead } from './table-state.ts';
 import { readUpstream } from './upstream-text.ts';
 import type { ServedUpstream } from './upstream-text.ts';
 import type { ResolvedEndpoints } from './worker-protocol.ts';
@@ -36,7 +36,8 @@ export class LiveTable {
   readonly #upstreams: LiveValues<Upstream>;
   #isTidying = false;
   #zone = '';
-  #resolved: ResolvedEndpoints = new Map();
+  /** What DNS says, by upstream. */
+  readonly #resolved = new Map<string, readonly Endpoint[]>();
   #fallback: { readonly text: string; readonly route: CompiledRoute | undefined } = noFallback;
 
   constructor(bounds: TableBounds = { hosts: mostHosts, upstreams: mostUpstreams }) {
@@ -53,10 +54,11 @@ export class LiveTable {
   }
 
   /** Everything staged since the last flip becomes one table. Upstreams that stay keep their connections. */
-  flip({ revision, settings, hasWildcards, zone }: TableHead, goneSlabs: readonly number[]): ServingTable {
+  flip({ revision, settings, hasWildcards, zone }: TableHead, { goneSlabs, goneNames }: Gone): ServingTable {
     this.#indexes.hosts.flip();
     this.#indexes.upstreams.flip();
     for (const slab of goneSlabs) this.#slabs.delete(slab);
+    for (const id of goneNames) this.#resolved.delete(id);
     if (zone !== this.#zone) {
       this.#zone = zone;
       this.#upstreams.invalidate();
@@ -73,19 +75,18 @@ export class LiveTable {
     };
   }
 
-  /** What DNS says of the upstreams that are names. */
-  resolve(endpoints: ResolvedEndpoints): void {
-    const before = this.#resolved;
-    this.#resolved = endpoints;
-    for (const id of new Set([...before.keys(), ...endpoints.keys()]))
-      if (before.get(id) !== endpoints.get(id)) this.#upstreams.renew(id);
+  /** News of upstreams of a DNS name, whether or not the table has them yet. */
+  resolve(resolved: readonly ResolvedEndpoints[]): void {
+    for (const [id, endpoints] of resolved) {
+      this.#resolved.set(id, endpoints);
+      this.#upstreams.renew(id);
+    }
   }
 
   #upstreamKind(): LiveKind<Upstream> {
     const read = (id: string, text: string): ServedUpstream => {
       const upstream = readUpstream(id, text);
-      const endpoints = this.#resolved.get(id);
-      return endpoints === undefined ? upstream : { ...upstream, endpoints };
+      return upstream.isNamed ? { ...upstream, endpoints: this.#resolved.get(id) ?? [] } : upstream;
     };
     return {
       make: (id, text) => new Upstream(read(id, text), this.#zone),

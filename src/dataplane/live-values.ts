@@ -7,6 +7,9 @@ import type { StagedIndex } from './staged-index.ts';
 const workAtOnce = 2048;
 const renewalWork = 32;
 
+/** No place at all, not even that of what is gone. */
+const outdated = -1;
+
 export interface LiveKind<V> {
   make(key: string, text: string): V;
   /** The same value, of another text. */
@@ -63,7 +66,7 @@ export class LiveValues<V> {
 
   /** All are to be made again, although their texts stay. */
   invalidate(): void {
-    for (const live of this.#live.values()) live.place = nowhere;
+    for (const live of this.#live.values()) live.place = outdated;
   }
 
   /** One piece of what a flip leaves to do: outdated values are renewed or forgotten. False: there is nothing left. */

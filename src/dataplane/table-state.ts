@@ -26,6 +26,8 @@ export interface TableState {
   readonly slabs: ReadonlyMap<number, SharedArrayBuffer>;
   readonly blocks: ReadonlySet<TableBlock>;
   readonly sizes: TableSizes;
+  /** Ids of the upstreams whose endpoints are what DNS says. */
+  readonly named: ReadonlySet<string>;
 }
 
 export interface Piece {
@@ -63,7 +65,16 @@ export function piecesBetween(from: TableState | undefined, to: TableState): rea
   return [...pieces, { sizes, slabs, added, removed }];
 }
 
-/** Slabs that nothing refers to any more once `to` holds. */
-export function goneSlabs(from: TableState | undefined, to: TableState): readonly number[] {
-  return [...(from?.slabs.keys() ?? [])].filter((slab) => !to.slabs.has(slab));
+/** What means nothing any more once a table holds. */
+export interface Gone {
+  readonly goneSlabs: readonly number[];
+  /** Ids of upstreams for which DNS was asked. */
+  readonly goneNames: readonly string[];
+}
+
+export function goneBetween(from: TableState | undefined, to: TableState): Gone {
+  return {
+    goneSlabs: [...(from?.slabs.keys() ?? [])].filter((slab) => !to.slabs.has(slab)),
+    goneNames: [...(from?.named ?? [])].filter((id) => !to.named.has(id)),
+  };
 }

@@ -81,8 +81,8 @@ export class TableStore {
     const removed = blocksOf(change.removed);
     const added = blocksOf(change.added);
     const routes = {
-      added: added.flatMap((kept) => kept.objectIds()),
-      removed: removed.flatMap((kept) => kept.objectIds()),
+      added: change.added.flatMap(({ value }) => value.objectIds()),
+      removed: change.removed.flatMap(({ value }) => value.objectIds()),
     };
     for (const { wildcards } of added) this.#wildcards += wildcards;
     for (const { wildcards } of removed) this.#wildcards -= wildcards;
@@ -104,7 +104,8 @@ export class TableStore {
       zone: this.#zone,
     };
     const blocks = new Set([...this.#chunks].map(({ block }) => block));
-    return { state: { head, slabs: this.#writer.memories, blocks, sizes: this.sizes }, routes };
+    const named = new Set(this.#named.keys());
+    return { state: { head, slabs: this.#writer.memories, blocks, sizes: this.sizes, named }, routes };
   }
 
   #takeContent(content: ChunkContent): void {

@@ -2,26 +2,31 @@
 import type { LoadBalancing, Upstream } from '#model/route-model.ts';
 
 /** What a thread that serves needs of an upstream. */
-export type ServedUpstream = Pick<Upstream, 'id' | 'loadBalancing' | 'endpoints' | 'zoneHints'>;
+export interface ServedUpstream extends Pick<Upstream, 'id' | 'loadBalancing' | 'endpoints' | 'zoneHints'> {
+  /** Its endpoints are what DNS says. */
+  readonly isNamed: boolean;
+}
 
 type Short = readonly [
   loadBalancing: LoadBalancing,
   /** Address and port in turn; the port of one that is terminating is negative. */
   endpoints: readonly (string | number)[],
   zoneHints: readonly (readonly [zone: string, endpoints: readonly number[]])[],
+  named: 0 | 1,
 ];
 
-export function writeUpstream({ loadBalancing, endpoints, zoneHints }: ServedUpstream): string {
+export function writeUpstream({ loadBalancing, discovery, endpoints, zoneHints }: Upstream): string {
   const short: Short = [
     loadBalancing,
     endpoints.flatMap(({ address, port, state }) => [address, state === 'Ready' ? port : -port]),
     zoneHints.map((hint) => [hint.zone, hint.endpoints]),
+    discovery.kind === 'Dns' ? 1 : 0,
   ];
   return JSON.stringify(short);
 }
 
 export function readUpstream(id: string, text: string): ServedUpstream {
-  const [loadBalancing, pairs, hints] = JSON.parse(text) as Short;
+  const [loadBalancing, pairs, hints, named] = JSON.parse(text) as Short;
   const endpoints: Upstream['endpoints'][number][] = [];
   for (let index = 0; index < pairs.length; index += 2) {
     const port = pairs[index + 1] as number;
@@ -31,5 +36,6 @@ export function readUpstream(id: string, text: string): ServedUpstream {
       state: port < 0 ? 'Terminating' : 'Ready',
     });
   }
-  return { id, loadBalancing, endpoints, zoneHints: hints.map(([zone, of]) => ({ zone, endpoints: of })) };
+  const zoneHints = hints.map(([zone, of]) => ({ zone, endpoints: of }));
+  return { id, loadBalancing, isNamed: named === 1, endpoints, zoneHints };
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { ListenOptions } from '#transport/transport.ts';
 import type { SlotChange } from './route-slots.ts';
-import { goneSlabs, piecesBetween } from './table-state.ts';
+import { goneBetween, piecesBetween } from './table-state.ts';
 import type { TableState } from './table-state.ts';
 import type { FromWorker, ResolvedEndpoints, ToWorker, WorkerStart } from './worker-protocol.ts';
 
@@ -61,7 +61,7 @@ export class WorkerHandle {
       ...to.head,
       slots: slots.added,
       removedSlots: slots.removed,
-      goneSlabs: goneSlabs(this.state, to),
+      ...goneBetween(this.state, to),
     });
     this.state = to;
   }
@@ -84,8 +84,8 @@ export class WorkerHandle {
   }
 
   /** Before or after a flip: the thread keeps what it is told for upstreams that it does not have yet. */
-  resolved(endpoints: ResolvedEndpoints): void {
-    this.#worker.postMessage({ kind: 'Resolved', endpoints } satisfies ToWorker);
+  resolve(resolved: readonly ResolvedEndpoints[]): void {
+    this.#worker.postMessage({ kind: 'Resolved', resolved } satisfies ToWorker);
   }
 
   terminate(): void {

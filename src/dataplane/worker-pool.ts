@@ -1,4 +1,5 @@
 // N worker threads that all serve the newest table: every one is brought to it by its own delta, a dead one is replaced.
+import type { Endpoint } from '#model/route-model.ts';
 import type { Logger } from '#telemetry/log.ts';
 import type { ListenOptions } from '#transport/transport.ts';
 import { connectionsPerWorker, descriptorLimit } from './descriptor-limit.ts';
@@ -6,7 +7,7 @@ import { MetricReader, newMetricMemory } from './metric-slots.ts';
 import { RouteSlots } from './route-slots.ts';
 import type { RouteChange, SlotChange } from './route-slots.ts';
 import type { TableState } from './table-state.ts';
-import type { ProxySettings, ResolvedEndpoints } from './worker-protocol.ts';
+import type { ProxySettings } from './worker-protocol.ts';
 import { WorkerHandle } from './worker-handle.ts';
 
 export interface WorkerPoolOptions {
@@ -36,7 +37,7 @@ export class WorkerPool {
   readonly #proxy: ProxySettings;
   readonly #handles = new Set<WorkerHandle>();
   #wanted: TableState | undefined = undefined;
-  #resolved: ResolvedEndpoints = new Map();
+  readonly #resolved = new Map<string, readonly Endpoint[]>();
   #port = 0;
   #restartMs = firstRestartMs;
   #isDraining = false;
@@ -73,15 +74,17 @@ export class WorkerPool {
   /** Serves `state` from now on. Workers that are busy with an older one go on from there. */
   update(state: TableState, routes: RouteChange): void {
     this.#wanted = state;
+    // Threads forget them when they flip.
+    for (const id of this.#resolved.keys()) if (!state.named.has(id)) this.#resolved.delete(id);
     const change = this.slots.update(routes);
     for (const [, slot] of change.added) this.metrics.clear(slot);
     for (const handle of this.#handles) void this.#bring(handle, change);
   }
 
-  /** What DNS says now: no new revision is needed for it. */
-  resolve(endpoints: ResolvedEndpoints): void {
-    this.#resolved = endpoints;
-    for (const handle of this.#handles) handle.resolved(endpoints);
+  /** What DNS says of an upstream now: no new revision is needed for it. */
+  resolve(id: string, endpoints: readonly Endpoint[]): void {
+    this.#resolved.set(id, endpoints);
+    for (const handle of this.#handles) handle.resolve([[id, endpoints]]);
   }
 
   async drain(patienceMs: number, graceMs: number): Promise<void> {
@@ -111,7 +114,7 @@ export class WorkerPool {
     );
     this.metrics.add(metrics);
     this.#handles.add(handle);
-    if (this.#resolved.size > 0) handle.resolved(this.#resolved);
+    handle.resolve([...this.#resolved]);
     await this.#bring(handle, { added: [...this.slots.entries], removed: [] });
     try {
       this.#port = await handle.listen({ ...this.#options.listen, port: this.#port });

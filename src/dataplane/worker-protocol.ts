@@ -9,7 +9,7 @@ import { defaultParserLimits } from '#h1/parser-limits.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
 import type { Endpoint } from '#model/route-model.ts';
 import type { ListenOptions } from '#transport/transport.ts';
-import type { Piece, TableHead } from './table-state.ts';
+import type { Gone, Piece, TableHead } from './table-state.ts';
 
 /** What holds for every connection of a data plane. */
 export interface ProxySettings {
@@ -32,8 +32,8 @@ export const defaultProxySettings: ProxySettings = {
   proxyProtocolPeers: [],
 };
 
-/** Upstream id -> its endpoints. */
-export type ResolvedEndpoints = ReadonlyMap<string, readonly Endpoint[]>;
+/** What DNS says of an upstream. */
+export type ResolvedEndpoints = readonly [upstream: string, endpoints: readonly Endpoint[]];
 
 /** What a thread is started with. */
 export interface WorkerStart {
@@ -50,11 +50,11 @@ export type ToWorker =
       /** Where the counters of a route are kept, for the routes that are new. */
       readonly slots: readonly (readonly [objectId: string, slot: number])[];
       readonly removedSlots: readonly string[];
-      readonly goneSlabs: readonly number[];
     } & Piece &
-      TableHead)
-  /** The endpoints of all upstreams of a DNS name, as far as they are known; not answered. */
-  | { readonly kind: 'Resolved'; readonly endpoints: ResolvedEndpoints }
+      TableHead &
+      Gone)
+  /** Not answered. */
+  | { readonly kind: 'Resolved'; readonly resolved: readonly ResolvedEndpoints[] }
   | { readonly kind: 'Listen'; readonly options: ListenOptions }
   | { readonly kind: 'Drain'; readonly patienceMs: number; readonly graceMs: number };
 

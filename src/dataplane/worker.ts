@@ -37,11 +37,11 @@ function serveMain(port: NonNullable<typeof parentPort>): void {
       case 'Flip':
         recorder.assign(message.slots, message.removedSlots);
         table.stage(message);
-        server.serve(table.flip(message, message.goneSlabs));
+        server.serve(table.flip(message, message));
         tell({ kind: 'Flipped', revision: message.revision });
         break;
       case 'Resolved':
-        table.resolve(message.endpoints);
+        table.resolve(message.resolved);
         break;
       case 'Listen':
         server.listen(message.options).then(

@@ -32,6 +32,7 @@ import type { Candidate } from './members.ts';
 import { Outcomes } from './outcomes.ts';
 import { LostLeadership, Publisher } from './publisher.ts';
 import type { Inventory } from './publisher.ts';
+import { isNewer } from './object-version.ts';
 import { isStatusChange, isUnchanged, isZoneChange } from './relevance.ts';
 import { SchemaChooser } from './schema-choice.ts';
 
@@ -416,6 +417,7 @@ function byId(certificates: readonly Certificate[]): ReadonlyMap<string, Certifi
   return new Map(certificates.map((certificate) => [certificate.id, certificate]));
 }
 
+/** Of objects that never change; their timestamps know nothing below a second. */
 function byCreation(a: KubeObject, b: KubeObject): number {
-  return String(a.metadata['creationTimestamp']) < String(b.metadata['creationTimestamp']) ? -1 : 1;
+  return isNewer(a, b) ? 1 : -1;
 }

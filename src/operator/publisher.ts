@@ -121,7 +121,7 @@ export class Publisher {
    * changed. `chunkNames` are those that are stored, oldest first: asked for when the head is lost.
    */
   async takeOver(chunkNames: () => Promise<readonly string[]>): Promise<Legacy> {
-    for (;;) {
+    for (let attempt = 0; attempt < mostAttempts; attempt++) {
       const object = await this.#getHead();
       const text = object === undefined ? '' : (textOf(object, headKey) ?? '');
       const decoded = object === undefined ? undefined : decodeHead(text);
@@ -138,6 +138,7 @@ export class Publisher {
       if (await this.#writeHead({ ...head, epoch: this.#epoch }, object))
         return this.#legacyOf([...head.chunks, ...head.claims].map(chunkName), head.schema);
     }
+    throw headUnwritable();
   }
 
   /** Resolves when what is stored is what is wanted; rejects with what went wrong, and may be called again. */
@@ -149,7 +150,7 @@ export class Publisher {
       return uid === undefined || uid !== this.#known.get(chunkName(chunk));
     });
     await inParallel<StoredChunk>(doubtful, (chunk) => this.#ensureChunk(chunk, uids.has(chunkName(chunk))));
-    for (;;) {
+    for (let attempt = 0; attempt < mostAttempts; attempt++) {
       const object = await this.#currentHead(inventory);
       const foreign = object === undefined ? undefined : this.#readForeign(object);
       // Some pod may have taken what another hand wrote: only a higher number takes it back.
@@ -167,6 +168,7 @@ export class Publisher {
       if (await this.#writeHead(head, object)) return head;
       this.#stored = undefined;
     }
+    throw headUnwritable();
   }
 
   /**
@@ -206,8 +208,9 @@ export class Publisher {
     const name = chunkName(chunk);
     const { text } = chunk;
     const kind = this.#kindOf(name);
-    for (let mayCreate = !isStored && !this.#known.has(name); ; mayCreate = true) {
-      if (mayCreate && (await this.#createChunk(name, chunk.kind, text))) return;
+    const mayCreate = !isStored && !this.#known.has(name);
+    for (let attempt = 0; attempt < mostAttempts; attempt++) {
+      if ((mayCreate || attempt > 0) && (await this.#createChunk(name, chunk.kind, text))) return;
       const existing = await objects.get(kind, name, signal);
       if (existing === undefined) continue;
       const uid = existing.metadata.uid ?? '';
@@ -220,6 +223,7 @@ export class Publisher {
       await objects.delete(kind, name, uid, signal);
       this.writes++;
     }
+    throw new Error(`chunk ${name} is neither there nor can it be created`);
   }
 
   /** False when there is one of that name. */
@@ -350,6 +354,13 @@ export class Publisher {
 /** Of a chunk its name is enough: its text would stay for as long as this leader leads. */
 function refOf({ kind, digest }: ChunkRef): ChunkRef {
   return { kind, digest };
+}
+
+/** A conflict ends with the next look, unless it is none: a quota is refused with the same answer. Who calls may wait. */
+const mostAttempts = 10;
+
+function headUnwritable(): Error {
+  return new Error('the head has changed at every attempt to write it');
 }
 
 const rememberedRevisions = 1000;

@@ -13,6 +13,15 @@ export interface RouteCounts {
   readonly durationCounts: readonly number[];
 }
 
+export interface CertificateEnd {
+  readonly id: string;
+  /** RFC 3339. */
+  readonly notAfter: string;
+}
+
+/** A label for each would grow with whatever users store. */
+const mostCertificates = 1000;
+
 export interface DataPlaneSnapshot {
   /** The upper bounds, in seconds, that durations were counted by. */
   readonly durationBuckets: readonly number[];
@@ -24,7 +33,7 @@ export interface DataPlaneSnapshot {
   readonly revision: number;
   readonly hosts: number;
   readonly upstreams: number;
-  readonly certificates: number;
+  readonly certificates: readonly CertificateEnd[];
   readonly refusedAnswers: number;
   readonly refusedBundles: readonly (readonly [refusal: string, count: number])[];
   /** Undefined when bundles do not come from a cluster. */
@@ -74,7 +83,18 @@ export const dataPlaneMetrics: readonly MetricDefinition<DataPlaneSnapshot>[] = 
   gauge('flint_table_revision', 'The revision that every worker serves.', (snapshot) => snapshot.revision),
   gauge('flint_table_hosts', 'Hosts in the route table.', (snapshot) => snapshot.hosts),
   gauge('flint_table_upstreams', 'Upstreams in the route table.', (snapshot) => snapshot.upstreams),
-  gauge('flint_table_certificates', 'Certificates in the table.', (snapshot) => snapshot.certificates),
+  gauge('flint_table_certificates', 'Certificates in the table.', (snapshot) => snapshot.certificates.length),
+  {
+    name: 'flint_certificate_expiry_timestamp_seconds',
+    type: 'gauge',
+    help: `When a certificate ends, in Unix time; of the ${mostCertificates} that end first.`,
+    labels: ['certificate'],
+    values: ({ certificates }) =>
+      certificates
+        .map(({ id, notAfter }) => ({ labels: { certificate: id }, value: Date.parse(notAfter) / 1000 }))
+        .sort((a, b) => a.value - b.value)
+        .slice(0, mostCertificates),
+  },
   counter(
     'flint_dns_refused_answers_total',
     'Addresses that DNS names led to and that were not used, since they are not public.',

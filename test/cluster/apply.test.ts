@@ -298,9 +298,15 @@ describe('a cluster with an operator and three data planes', { skip }, () => {
     for (const file of readdirSync(folder)) {
       const text = readFileSync(new URL(file, folder), 'utf8');
       await cluster.apply(text);
-      const sample = parse(text) as { readonly metadata: { readonly name: string }; readonly spec: object };
+      const sample = parse(text) as {
+        readonly apiVersion: string;
+        readonly kind: string;
+        readonly metadata: { readonly name: string };
+        readonly spec: object;
+      };
+      const plural = sample.kind === 'Ingress' ? 'ingresses' : 'ingressroutes';
       const stored = await cluster.get<{ readonly spec: object }>(
-        `/apis/flint.dev/v1alpha1/namespaces/default/ingressroutes/${sample.metadata.name}`,
+        `/apis/${sample.apiVersion}/namespaces/default/${plural}/${sample.metadata.name}`,
       );
       assert.deepEqual(stored.spec, sample.spec, file);
     }

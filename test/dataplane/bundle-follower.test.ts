@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { BundleFollower } from '#dataplane/bundle-follower.ts';
 import { ApiClient } from '#kube/api-client.ts';
 import { encode } from '#model/bundle.ts';
@@ -11,7 +12,7 @@ import { createLogger } from '#telemetry/log.ts';
 import { failure, FakeApi, hang } from '../kube/fake-api.ts';
 import { until } from '../kube/until.ts';
 import { exactHost, modelOf, upstream } from '../model/large-model.ts';
-import { certificateOf } from '../model/varied-model.ts';
+import { certificateOf, keyText } from '../model/varied-model.ts';
 import {
   Target,
   configMaps,
@@ -147,6 +148,29 @@ test('a Secret of key material that is not there is a missing chunk, never looke
   await target.refuses('1 ChunkMissing');
   putSecret(api, chunkName(chunk), chunk.text);
   await target.takes(bundle, 1);
+});
+
+test('an answer for a Secret that cannot be read is tried again, and shows nothing of it in the log', async (context) => {
+  const api = new FakeApi();
+  const bundle = encode({ ...modelOf([], []), certificates: [certificateOf('x/certificate-1')] });
+  publish(api, bundle, 1);
+  const logged: unknown[] = [];
+  let answers = 0;
+  api.tap = ({ path }, answer) => {
+    if (!path.startsWith(`${secrets}/`) || ++answers > 1) return answer();
+    const body = (async function* (): AsyncGenerator<Uint8Array> {
+      yield Buffer.from(`{"data":{"chunk":${keyText}}}`);
+    })();
+    return { ...answer(), body };
+  };
+  const logger = createLogger('silent');
+  logger.warn = (fields: unknown) => logged.push(fields);
+  const { target } = follow(context, api, undefined, logger);
+  await target.takes(bundle, 1);
+  assert.equal(logged.length, 1);
+  const text = inspect(logged, { depth: 9 });
+  assert.match(text, /the answer for chunk flint-certificates-[0-9a-f]{64} is no JSON/);
+  for (const part of ['PRIVATE', '-----', 'Visible']) assert.ok(!text.includes(part), text);
 });
 
 test('a whole whose chunks are sound may be refused, and what was fetched for it is kept', async (context) => {

@@ -12,19 +12,9 @@ import { encode } from '#model/bundle.ts';
 import { createLogger } from '#telemetry/log.ts';
 import { newMetricMemory } from '#dataplane/metric-slots.ts';
 import { TableStore } from '#dataplane/table-store.ts';
+import { backendPort, get } from './backends.ts';
 import { host, model, upstream } from './models.ts';
 import { take } from './tables.ts';
-
-async function backendPort(context: TestContext, text: string): Promise<number> {
-  const server = createServer((_, response) => response.end(text));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  context.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return (server.address() as AddressInfo).port;
-}
 
 function newDataPlane(context: TestContext, workers: number): DataPlane {
   const dataPlane = new DataPlane({
@@ -37,19 +27,6 @@ function newDataPlane(context: TestContext, workers: number): DataPlane {
   });
   context.after(() => dataPlane.terminate());
   return dataPlane;
-}
-
-async function get(port: number, hostname: string): Promise<string> {
-  const { request } = await import('node:http');
-  return new Promise((resolve, reject) => {
-    request({ port, host: '127.0.0.1', headers: { host: hostname }, agent: false }, (response) => {
-      let text = '';
-      response.on('data', (piece: Buffer) => (text += piece.toString()));
-      response.on('end', () => resolve(`${response.statusCode} ${text}`));
-    })
-      .on('error', reject)
-      .end();
-  });
 }
 
 test('a bundle that is refused changes nothing, and is counted', async (context) => {

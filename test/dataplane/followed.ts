@@ -119,12 +119,17 @@ export interface Started {
   readonly signal: AbortSignal;
 }
 
-export function follow(context: TestContext, api: FakeApi, timeoutMs?: number): Started {
+export function follow(
+  context: TestContext,
+  api: FakeApi,
+  timeoutMs?: number,
+  logger = createLogger('silent'),
+): Started {
   const controller = new AbortController();
   const target = new Target();
   const { signal } = controller;
   const client = new ApiClient(api, timeoutMs);
-  const follower = new BundleFollower({ client, namespace, target, logger: createLogger('silent'), signal });
+  const follower = new BundleFollower({ client, namespace, target, logger, signal });
   const running = follower.run();
   context.after(async () => {
     controller.abort();

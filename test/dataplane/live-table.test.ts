@@ -41,6 +41,20 @@ test('an upstream that is removed ends, although nobody asks for it any more', a
   assert.equal(again.upstreams.get('up')?.pick([])?.port, 1);
 });
 
+test('an upstream that goes with the very revision that moves this node to another zone ends, too', async () => {
+  const store = new TableStore('node-1');
+  const thread = new TableThread();
+  const inZone = (zone: string, part: RouteModel): RouteModel => ({
+    ...part,
+    zones: [{ node: 'node-1', zone }],
+  });
+  const table = thread.bring(take(store, inZone('a', model([one], [upstream('up', 1)])), 1).state);
+  const endpoint = table.upstreams.get('up')?.pick([]);
+  const next = thread.bring(take(store, inZone('b', model([], [])), 2).state);
+  assert.equal(next.upstreams.get('up'), undefined);
+  assert.equal(endpoint?.isRetired, true);
+});
+
 test('what is staged holds from the flip on, and then all of it', () => {
   const store = new TableStore();
   const thread = new TableThread();

@@ -97,6 +97,17 @@ test('the routes of a change are the objects with rules in its chunks', () => {
   assert.deepEqual(take(store, model([], [up]), 3).routes, { added: [], removed: ['test/two'] });
 });
 
+test('the fallback is a route of its own, as long as there is one', () => {
+  const store = new TableStore();
+  const plain = model([], [upstream('up', 1)]);
+  const rule = host('any', 'up').rules[0]!;
+  const ref = { kind: 'Setting', namespace: 'test', name: 'defaultBackend', rule: 'defaultBackend' } as const;
+  const fallback = { kind: 'Rule', rule: { ...rule, ref } } as const;
+  const withFallback = { ...plain, settings: { ...plain.settings, fallback } };
+  assert.deepEqual(take(store, withFallback, 1).routes.added, ['test/defaultBackend']);
+  assert.deepEqual(take(store, plain, 2).routes.removed, ['test/defaultBackend']);
+});
+
 test('memory is cleared of chunks that went, and what stays is still served', () => {
   const store = new TableStore();
   const thread = new TableThread();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { LiveTable } from '#dataplane/live-table.ts';
 import type { TableBounds } from '#dataplane/live-table.ts';
-import { goneSlabs, piecesBetween } from '#dataplane/table-state.ts';
+import { goneBetween, piecesBetween } from '#dataplane/table-state.ts';
 import type { TableState } from '#dataplane/table-state.ts';
 import type { TableStore, Taken } from '#dataplane/table-store.ts';
 import { encode } from '#model/bundle.ts';
@@ -35,7 +35,7 @@ export class TableThread {
   }
 
   flip(to: TableState): ServingTable {
-    const serving = this.#table.flip(to.head, goneSlabs(this.#state, to));
+    const serving = this.#table.flip(to.head, goneBetween(this.#state, to));
     this.#state = to;
     return serving;
   }

@@ -206,7 +206,10 @@ export class FakeApi implements ApiTransport {
   }
 
   #list({ collection, query }: Place): ApiResponse {
-    const items = this.list(collection).filter((object) => isSelected(object, query));
+    // As an API server does, which has them by their keys.
+    const items = this.list(collection)
+      .filter((object) => isSelected(object, query))
+      .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
     return json(200, { kind: 'AnyList', metadata: { resourceVersion: String(this.#version) }, items });
   }
 
@@ -267,6 +270,10 @@ function conflict({ metadata }: KubeObject): ApiResponse {
 /** No resourceVersion is no precondition. */
 function isCurrent(resourceVersion: unknown, { metadata }: KubeObject): boolean {
   return [undefined, '', metadata.resourceVersion].includes(resourceVersion as string | undefined);
+}
+
+function keyOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`;
 }
 
 /** The fields of metadata that no client sets. */

@@ -4,6 +4,8 @@ import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { addressOf } from '#operator/addresses.ts';
 import { Translator } from '#translate/translator.ts';
+import { chunkName } from '#model/chunk.ts';
+import { encodeClaims } from '#model/claims-ledger.ts';
 import { headName } from '#model/wire-names.ts';
 import { failure } from '../kube/fake-api.ts';
 import type { FakeApi } from '../kube/fake-api.ts';
@@ -252,6 +254,38 @@ describe('a leader', { concurrency: 4 }, () => {
     await term.quiet(1500);
     assert.equal(storedHead(api)?.sequence, before + 1);
     assert.ok(refusals >= 2);
+  });
+
+  test('when the head is lost, of two claims on a host the later one holds, also within a second', async (context) => {
+    for (const owners of [
+      ['shop', 'other'],
+      ['other', 'shop'],
+    ]) {
+      const api = clusterOf('web');
+      api.put('/apis/flint.dev/v1alpha1/namespaces/other/ingressroutes', {
+        kind: 'IngressRoute',
+        metadata: { name: 'web', namespace: 'other' },
+        spec: { hostnames: ['web.test'], rules: [{ backendRefs: [{ name: 'shop', port: 80 }] }] },
+      });
+      for (const owner of owners)
+        for (const chunk of encodeClaims([
+          { host: 'web.test', namespace: owner, since: '2026-01-01T00:00:00Z' },
+        ]))
+          api.put(configMaps, {
+            metadata: {
+              name: chunkName(chunk),
+              labels: { 'flint.dev/part': 'chunk' },
+              creationTimestamp: '2026-01-01T00:00:00Z',
+            },
+            immutable: true,
+            data: { chunk: chunk.text },
+          });
+      const term = new Term(context, api);
+      await until('it is judged', () => (term.status('web')?.conditions.length ?? 0) > 2);
+      const isOwner = term.status('web')?.conditions.find(({ type }) => type === 'Accepted')?.status;
+      assert.equal(isOwner, owners[1] === 'shop' ? 'True' : 'False');
+      await term.end();
+    }
   });
 
   test('the end of leading ends everything: nothing is written after it, whatever happens', async (context) => {

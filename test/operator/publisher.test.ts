@@ -6,7 +6,7 @@ import { chunkName } from '#model/chunk.ts';
 import { encodeClaims } from '#model/claims-ledger.ts';
 import { headKey, headName, partLabel } from '#model/wire-names.ts';
 import { LostLeadership } from '#operator/publisher.ts';
-import { FakeApi } from '../kube/fake-api.ts';
+import { failure, FakeApi } from '../kube/fake-api.ts';
 import {
   chunkOf,
   claims,
@@ -265,4 +265,20 @@ test('collecting gives way to what is urgent, and gets on all the same', async (
   await leader.publisher.collect(rest(), inventory);
   assert.deepEqual(rest(), []);
   assert.equal(readBundle(api), bundleOf(59).digest);
+});
+
+test('what is refused as a conflict time and again is an error, and no endless loop', async () => {
+  const { api, leader } = await published();
+  for (const refused of [chunkOf(second, 'upstreams'), headName]) {
+    const { length } = api.requests;
+    api.tap = ({ method, body }, answer) =>
+      method !== 'GET' && body?.includes(refused) === true
+        ? failure(409, 'Conflict', 'quotas could not be counted')
+        : answer();
+    await assert.rejects(leader.ensure(second), /neither there nor|changed at every attempt/);
+    assert.ok(api.requests.length - length < 40, `${api.requests.length - length} requests`);
+  }
+  api.tap = (_, answer) => answer();
+  assert.equal((await leader.ensure(second)).sequence, 2);
+  assert.equal(readBundle(api), second.digest);
 });

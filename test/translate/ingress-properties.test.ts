@@ -15,6 +15,7 @@ import type { Translation } from '#translate/translation.ts';
 import { clusterView as mixedView } from './arbitrary-view.ts';
 import { countPlaces, replaceAt } from './json-places.ts';
 import { bytesOf, shuffledView } from './translation-laws.ts';
+import { revealed } from '../model/revealed.ts';
 
 const runs = { numRuns: 400 };
 
@@ -115,8 +116,8 @@ test('no JSON in an Ingress makes translation throw or its model unreadable', ()
     fc.property(defaced, (view) => {
       const { model } = translated(view);
       const decoded = decode(encode(model));
-      assert.equal(decoded.kind, 'Decoded');
-      assert.equal(canonicalJson(decoded.model), canonicalJson(model));
+      assert.ok(decoded.kind === 'Decoded');
+      assert.equal(canonicalJson(revealed(decoded.model)), canonicalJson(revealed(model)));
       compile(model.hosts);
     }),
     { numRuns: 1000 },
