@@ -3,6 +3,7 @@
 import { readMeta } from '#api/kubernetes-object.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import type { ClusterObjects } from '#cluster/objects.ts';
+import { ListDifference } from '#model/list-difference.ts';
 import type { Verdict } from '#translate/verdict.ts';
 import type { Acknowledgements } from './acknowledgements.ts';
 import { addressOf } from './addresses.ts';
@@ -35,8 +36,6 @@ interface Tracked {
   ours: string;
   isWriting: boolean;
   notBeforeMs: number;
-  /** What stands there is what should, until something changes. */
-  isQuiet: boolean;
 }
 
 /** A reference may be a moment away: watches of several kinds are not ordered. */
@@ -50,6 +49,9 @@ const writesPerSecond = 50;
 export class IngressStatuses {
   readonly #options: IngressStatusesOptions;
   readonly #tracked = new Map<string, Tracked>();
+  /** Those of them where something other may stand than what should. */
+  readonly #restless = new Set<Tracked>();
+  readonly #verdicts = new ListDifference<Verdict>();
   readonly #tallies: Tallies;
   readonly #lane: WriteLane;
   readonly #budget = new Budget(writesPerSecond, writesPerSecond);
@@ -68,7 +70,7 @@ export class IngressStatuses {
 
   announce(addresses: readonly Address[]): void {
     this.#ownText = JSON.stringify(addresses.map(ingressOf));
-    for (const tracked of this.#tracked.values()) tracked.isQuiet = false;
+    for (const tracked of this.#tracked.values()) this.#restless.add(tracked);
   }
 
   /** To be called after each publish. `verdicts`: on Ingresses. */
@@ -77,55 +79,66 @@ export class IngressStatuses {
     verdicts: readonly Verdict[],
     ingressOf: (id: string) => KubernetesObject | undefined,
   ): void {
-    const present = new Set<string>();
-    for (const verdict of verdicts) {
-      const id = `${verdict.object.namespace}/${verdict.object.name}`;
+    const { added, removed } = this.#verdicts.update(verdicts);
+    const due = new Map(added.map((verdict) => [idOf(verdict), verdict]));
+    for (const verdict of removed) if (!due.has(idOf(verdict))) this.#forget(idOf(verdict));
+    for (const [id, verdict] of due) {
       const object = ingressOf(id);
-      if (object === undefined) continue;
-      present.add(id);
-      const tracked = this.#tracked.get(id);
-      if (tracked === undefined || readMeta(tracked.object).uid !== readMeta(object).uid) {
-        this.#tracked.set(id, {
-          object,
-          verdict,
-          sequence,
-          told: '',
-          toldAfterMs: performance.now() + settleMs,
-          isServed: false,
-          ours: '',
-          isWriting: false,
-          notBeforeMs: 0,
-          isQuiet: false,
-        });
-        continue;
-      }
-      refreshObject(tracked, object);
-      if (tracked.verdict === verdict) continue;
-      tracked.verdict = verdict;
-      tracked.isQuiet = false;
-      tracked.toldAfterMs = performance.now() + settleMs;
+      if (object !== undefined) this.#publishOne(id, sequence, object, verdict);
     }
-    for (const id of this.#tracked.keys()) if (!present.has(id)) this.#tracked.delete(id);
+  }
+
+  #publishOne(id: string, sequence: number, object: KubernetesObject, verdict: Verdict): void {
+    const toldAfterMs = performance.now() + settleMs;
+    const tracked = this.#tracked.get(id);
+    if (tracked !== undefined && readMeta(tracked.object).uid === readMeta(object).uid) {
+      this.#refreshObject(tracked, object);
+      tracked.verdict = verdict;
+      tracked.toldAfterMs = toldAfterMs;
+      this.#restless.add(tracked);
+      return;
+    }
+    this.#forget(id);
+    const successor: Tracked = {
+      object,
+      verdict,
+      sequence,
+      told: '',
+      toldAfterMs,
+      isServed: false,
+      ours: '',
+      isWriting: false,
+      notBeforeMs: 0,
+    };
+    this.#tracked.set(id, successor);
+    this.#restless.add(successor);
+  }
+
+  #forget(id: string): void {
+    const tracked = this.#tracked.get(id);
+    if (tracked !== undefined) this.#restless.delete(tracked);
+    this.#tracked.delete(id);
   }
 
   /** It has changed without asking for anything else: somebody has written its status. */
   observe(object: KubernetesObject): void {
     const { namespace, name, uid } = readMeta(object);
     const tracked = this.#tracked.get(`${namespace}/${name}`);
-    if (tracked !== undefined && readMeta(tracked.object).uid === uid) refreshObject(tracked, object);
+    if (tracked !== undefined && readMeta(tracked.object).uid === uid) this.#refreshObject(tracked, object);
   }
 
   /** Writes what has to be said now. Cheap when there is nothing. */
   refresh(): void {
     const nowMs = performance.now();
     this.#tallies.renew();
-    for (const tracked of this.#tracked.values()) {
+    for (const tracked of this.#restless) {
       if (nowMs >= tracked.toldAfterMs) this.#tell(tracked);
-      if (tracked.isQuiet || tracked.isWriting || nowMs < tracked.notBeforeMs || !this.#lane.isOpen) continue;
+      if (tracked.isWriting || nowMs < tracked.notBeforeMs || !this.#lane.isOpen) continue;
       const wanted = this.#wanted(tracked);
       if (wanted === undefined) continue;
-      if (wanted === ingressText(tracked.object)) tracked.isQuiet = true;
-      else if (this.#budget.take()) void this.#write(tracked, wanted);
+      if (wanted !== ingressText(tracked.object)) {
+        if (this.#budget.take()) void this.#write(tracked, wanted);
+      } else if (tracked.toldAfterMs === Infinity) this.#restless.delete(tracked);
     }
   }
 
@@ -159,11 +172,18 @@ export class IngressStatuses {
       const kind = { ...kindOfIngresses, namespace };
       const status = { loadBalancer: { ingress: JSON.parse(wanted) as unknown } };
       const applied = await objects.applyStatus(kind, name, resourceVersionOf(object), status, signal);
-      refreshObject(tracked, { ...object, metadata: applied.metadata, status: applied['status'] });
+      this.#refreshObject(tracked, { ...object, metadata: applied.metadata, status: applied['status'] });
     });
     tracked.isWriting = false;
     tracked.notBeforeMs = performance.now() + (isWritten ? pauseMs : retryMs);
     this.refresh();
+  }
+
+  /** Of two versions of it the later one holds: what was written may be newer than what a watch has shown. */
+  #refreshObject(tracked: Tracked, object: KubernetesObject): void {
+    if (!isNewer(object, tracked.object)) return;
+    tracked.object = object;
+    if (this.#tracked.get(idOf(tracked.verdict)) === tracked) this.#restless.add(tracked);
   }
 
   /** One Event for each change of what is wrong, when it has stayed wrong for a moment. */
@@ -179,18 +199,15 @@ export class IngressStatuses {
   }
 }
 
+function idOf({ object: { namespace, name } }: Verdict): string {
+  return `${namespace}/${name}`;
+}
+
 const kindOfIngresses = {
   groupVersion: '/apis/networking.k8s.io/v1',
   kind: 'Ingress',
   plural: 'ingresses',
 };
-
-/** Of two versions of it the later one holds: what was written may be newer than what a watch has shown. */
-function refreshObject(tracked: Tracked, object: KubernetesObject): void {
-  if (!isNewer(object, tracked.object)) return;
-  tracked.object = object;
-  tracked.isQuiet = false;
-}
 
 /** What stands in `status.loadBalancer.ingress`. */
 export function addressesOfIngress(object: KubernetesObject): readonly Address[] {

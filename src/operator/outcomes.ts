@@ -47,6 +47,9 @@ export class Outcomes {
   readonly #ingressStatuses: IngressStatuses;
   readonly #keeper: CertificateKeeper;
   readonly #addresses = new Addresses();
+  #verdicts: Translation['verdicts'] = [];
+  #onRoutes: Translation['verdicts'] = [];
+  #onIngresses: Translation['verdicts'] = [];
   #requests: readonly CertificateRequest[] = [];
   #isFirst = true;
 
@@ -88,8 +91,7 @@ export class Outcomes {
 
   /** To be called after each publish, also when nothing had to be written. */
   publish({ sequence, model, heldBack, view, translation }: ToldRevision): void {
-    const verdictsOn = (kind: string): Translation['verdicts'] =>
-      translation.verdicts.filter(({ object }) => object.kind === kind);
+    if (this.#verdicts !== translation.verdicts) this.#sort(translation.verdicts);
     if (this.#isFirst) this.#adoptAddresses(translation.verdicts);
     this.#isFirst = false;
     // What is said first of an object should say it.
@@ -98,13 +100,19 @@ export class Outcomes {
     this.#statuses.publish({
       sequence,
       model,
-      verdicts: verdictsOn('IngressRoute'),
+      verdicts: this.#onRoutes,
       routeOf: this.#newest('ingressRoutes', view.ingressRoutes),
       heldBack: new Set(held.map(({ namespace, name }) => `${namespace}/${name}`)),
     });
-    this.#ingressStatuses.publish(sequence, verdictsOn('Ingress'), this.#newest('ingresses', view.ingresses));
+    this.#ingressStatuses.publish(sequence, this.#onIngresses, this.#newest('ingresses', view.ingresses));
     this.#requests = translation.certificateRequests;
     this.refresh();
+  }
+
+  #sort(verdicts: Translation['verdicts']): void {
+    this.#verdicts = verdicts;
+    this.#onRoutes = verdicts.filter(({ object }) => object.kind === 'IngressRoute');
+    this.#onIngresses = verdicts.filter(({ object }) => object.kind === 'Ingress');
   }
 
   /** An object has changed without asking for anything else: somebody, perhaps this operator, has written its status. */
@@ -185,11 +193,13 @@ export class Outcomes {
     const { collections } = this.#options;
     // Nothing has come meanwhile: what is there is what was translated.
     const isCurrent = translated === collections.all(collection);
-    const byName = isCurrent ? undefined : new Map(translated.map((object) => [idOf(object), object]));
+    let byName: ReadonlyMap<string, KubernetesObject> | undefined = undefined;
     return (id) => {
       const slash = id.indexOf('/');
       const present = collections.find(collection, id.slice(0, slash), id.slice(slash + 1));
-      if (byName === undefined) return present;
+      if (isCurrent) return present;
+      // Few are asked for, and mostly none.
+      byName ??= new Map(translated.map((object) => [idOf(object), object]));
       const before = byName.get(id);
       if (before === undefined || present === undefined) return before;
       const [was, is] = [readMeta(before), readMeta(present)];

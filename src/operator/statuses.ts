@@ -6,6 +6,7 @@
 import { readMeta, refText } from '#api/kubernetes-object.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import type { ClusterObjects, ObjectKind } from '#cluster/objects.ts';
+import { ListDifference } from '#model/list-difference.ts';
 import type { RouteModel } from '#model/route-model.ts';
 import type { ServedCertificate, Verdict } from '#translate/verdict.ts';
 import type { Acknowledgements, Tally } from './acknowledgements.ts';
@@ -25,7 +26,6 @@ import {
 import type { RouteStatus } from './route-status.ts';
 import { Tallies } from './tallies.ts';
 import {
-  awake,
   certificatesText,
   isStoredAsProved,
   knownStatus,
@@ -50,7 +50,7 @@ export interface StatusesOptions {
 export interface Published {
   readonly sequence: number;
   readonly model: RouteModel;
-  /** On IngressRoutes. */
+  /** On IngressRoutes. The same one for as long as it says the same of the same object. */
   readonly verdicts: readonly Verdict[];
   /** `namespace/name` -> the object that was translated, or a newer version of it that asks for the same. */
   readonly routeOf: (id: string) => KubernetesObject | undefined;
@@ -75,14 +75,18 @@ const detailPauseMs = 1000;
 export class Statuses {
   readonly #options: StatusesOptions;
   readonly #tracked = new Map<string, TrackedRoute>();
+  /** Those of them whose status may not say all there is to say. */
+  readonly #restless = new Set<TrackedRoute>();
+  readonly #verdicts = new ListDifference<Verdict>();
   readonly #tallies: Tallies;
   readonly #lane: WriteLane;
   #sequence = 0;
+  #heldBack: ReadonlySet<string> = new Set();
   #lastMemberMs = performance.now();
   /** Undefined: nobody knows, and what is stored stays. */
   #addresses: readonly Address[] | undefined = undefined;
   readonly #detailWrites = new Budget(detailWritesPerSecond, detailWritesPerSecond);
-  /** A walk over all of them, which waits where there are enough writes under way; and whether another one is to follow. */
+  /** A walk over the restless, which waits where there are enough writes under way; and whether another one is to follow. */
   #walk: Iterator<TrackedRoute> | undefined = undefined;
   #walksAgain = false;
 
@@ -110,44 +114,65 @@ export class Statuses {
   announce(addresses: readonly Address[]): void {
     if (addresses === this.#addresses) return;
     this.#addresses = addresses;
-    for (const tracked of this.#tracked.values()) awake(tracked);
+    for (const tracked of this.#tracked.values()) this.#awake(tracked);
   }
 
   /** To be called after each publish, also when nothing had to be written. */
   publish({ sequence, model, verdicts, routeOf, heldBack }: Published): void {
     this.#sequence = sequence;
-    const empty = objectsWithEmptyUpstreams(model);
-    const present = new Set<string>();
-    for (const verdict of verdicts) {
-      const id = `${verdict.object.namespace}/${verdict.object.name}`;
-      const object = routeOf(id);
-      if (object === undefined) continue;
-      present.add(id);
-      this.#publishOne(id, { object, verdict, isEmpty: empty.has(id), isHeldBack: heldBack.has(id) });
+    const { added, removed } = this.#verdicts.update(verdicts);
+    const due = new Map(added.map((verdict) => [idOf(verdict), verdict]));
+    for (const verdict of removed) if (!due.has(idOf(verdict))) this.#forget(idOf(verdict));
+    for (const id of this.#heldBack.symmetricDifference(heldBack)) {
+      const verdict = this.#tracked.get(id)?.verdict;
+      if (verdict !== undefined && !due.has(id)) due.set(id, verdict);
     }
-    if (present.size < this.#tracked.size)
-      for (const id of this.#tracked.keys()) if (!present.has(id)) this.#tracked.delete(id);
+    this.#heldBack = heldBack;
+    const waiting = [...this.#restless].filter((tracked) => tracked.isEmpty && !tracked.isProved);
+    if (due.size === 0 && waiting.length === 0) return;
+    const empty = objectsWithEmptyUpstreams(model);
+    for (const tracked of waiting) this.#publishEndpoints(tracked, empty.has(idOf(tracked.verdict)));
+    for (const [id, verdict] of due) {
+      const object = routeOf(id);
+      if (object !== undefined)
+        this.#publishOne(id, { object, verdict, isEmpty: empty.has(id), isHeldBack: heldBack.has(id) });
+    }
+  }
+
+  #forget(id: string): void {
+    const tracked = this.#tracked.get(id);
+    if (tracked !== undefined) this.#restless.delete(tracked);
+    this.#tracked.delete(id);
+  }
+
+  /** It has something new to say, perhaps. */
+  #awake(tracked: TrackedRoute): void {
+    tracked.dozesAt = undefined;
+    this.#restless.add(tracked);
+  }
+
+  #publishEndpoints(tracked: TrackedRoute, isEmpty: boolean): void {
+    // Its first endpoints are in this revision, not in the one that has been waited for.
+    if (!tracked.isProved && tracked.isEmpty && !isEmpty) {
+      tracked.sequence = this.#sequence;
+      this.#awake(tracked);
+    }
+    tracked.isEmpty = isEmpty;
   }
 
   #publishOne(id: string, now: Pick<TrackedRoute, 'object' | 'verdict' | 'isEmpty' | 'isHeldBack'>): void {
     const { object, verdict, isEmpty, isHeldBack } = now;
     const sequence = this.#sequence;
     const tracked = this.#tracked.get(id);
-    const isUntouched =
-      tracked?.verdict === verdict && tracked.object === object && tracked.isHeldBack === isHeldBack;
-    const outcome = isUntouched ? tracked.outcome : outcomeOf(object, verdict, isHeldBack);
+    const outcome = outcomeOf(object, verdict, isHeldBack);
     if (tracked?.outcome === outcome) {
-      if (!isUntouched) this.#refreshTracked(tracked, object, verdict);
-      // Its first endpoints are in this revision, not in the one that has been waited for.
-      if (!tracked.isProved && tracked.isEmpty && !isEmpty) {
-        tracked.sequence = sequence;
-        awake(tracked);
-      }
-      tracked.isEmpty = isEmpty;
+      this.#refreshTracked(tracked, object, verdict);
+      this.#publishEndpoints(tracked, isEmpty);
       return;
     }
+    this.#forget(id);
     const isSameObject = tracked !== undefined && readMeta(tracked.object).uid === readMeta(object).uid;
-    this.#tracked.set(id, {
+    const successor: TrackedRoute = {
       ...now,
       outcome,
       sequence,
@@ -160,17 +185,18 @@ export class Statuses {
       isWriting: tracked?.isWriting ?? false,
       notBeforeMs: 0,
       tellAgainMs: 0,
-      isQuiet: false,
       dozesAt: undefined,
       dozesUntilMs: 0,
-    });
+    };
+    this.#tracked.set(id, successor);
+    this.#restless.add(successor);
   }
 
   #refreshTracked(tracked: TrackedRoute, object: KubernetesObject, verdict: Verdict): void {
     this.#refreshObject(tracked, object);
     if (certificatesText(verdict) !== certificatesText(tracked.verdict)) {
       tracked.certificatesSequence = this.#sequence;
-      awake(tracked);
+      this.#awake(tracked);
     }
     tracked.verdict = verdict;
   }
@@ -189,7 +215,7 @@ export class Statuses {
     tracked.object = object;
     // The watch has caught up with what was written.
     if (tracked.written !== undefined && newestOf(tracked) === object) tracked.written = undefined;
-    awake(tracked);
+    this.#awake(tracked);
   }
 
   /** Writes what has to be said now. Cheap when there is nothing. */
@@ -203,20 +229,17 @@ export class Statuses {
   #goOn(): void {
     const nowMs = performance.now();
     if (this.#options.acknowledgements.count > 0) this.#lastMemberMs = nowMs;
-    const isDeserted = nowMs - this.#lastMemberMs > noDataPlaneAfterMs;
+    if (nowMs - this.#lastMemberMs > noDataPlaneAfterMs)
+      for (const tracked of this.#tracked.values()) this.#reopen(tracked);
     while (this.#lane.isOpen) {
       if (this.#walk === undefined) {
         if (!this.#walksAgain) return;
         this.#walksAgain = false;
-        this.#walk = this.#tracked.values();
+        this.#walk = this.#restless.values();
       }
       const { value: tracked, done } = this.#walk.next();
       if (done === true) this.#walk = undefined;
-      else {
-        if (isDeserted) this.#reopen(tracked);
-        if (!tracked.isQuiet && !tracked.isWriting && nowMs >= tracked.notBeforeMs)
-          this.#visit(tracked, nowMs);
-      }
+      else if (!tracked.isWriting && nowMs >= tracked.notBeforeMs) this.#visit(tracked, nowMs);
     }
   }
 
@@ -224,7 +247,7 @@ export class Statuses {
     if (!tracked.isProved) return;
     tracked.isProved = false;
     tracked.sequence = this.#sequence;
-    awake(tracked);
+    this.#awake(tracked);
   }
 
   #visit(tracked: TrackedRoute, nowMs: number): void {
@@ -247,7 +270,7 @@ export class Statuses {
     if (verdict.kind === 'NotOurs') {
       // Nothing that we said of it holds any more.
       if (before !== undefined) void this.#write(tracked, before, undefined);
-      else tracked.isQuiet = true;
+      else this.#restless.delete(tracked);
       return true;
     }
     const waitedMs = nowMs - sinceMs;
@@ -271,8 +294,9 @@ export class Statuses {
     if (isSameStatus(status, before)) {
       const isDecided =
         (tracked.isProved && certificates === tracked.certificates) || verdict.kind === 'Rejected';
-      tracked.isQuiet = isDecided && conditionOf(status, 'Reconciling') === undefined;
-      return tracked.isQuiet;
+      const isDone = isDecided && conditionOf(status, 'Reconciling') === undefined;
+      if (isDone) this.#restless.delete(tracked);
+      return isDone;
     }
     if (before !== undefined && isSameJudgement(status, before)) {
       if (this.#detailWrites.take()) void this.#write(tracked, before, status);
@@ -332,7 +356,7 @@ export class Statuses {
     if (current !== undefined) {
       current.isWriting = false;
       current.written = tracked.written;
-      if (isFutile) current.isQuiet = true;
+      if (isFutile) this.#restless.delete(current);
     }
     this.#walksAgain = true;
     this.#goOn();
@@ -351,6 +375,10 @@ export class Statuses {
         is.message || refText({ kind: object.kind, ...readMeta(object) }),
       );
   }
+}
+
+function idOf({ object: { namespace, name } }: Verdict): string {
+  return `${namespace}/${name}`;
 }
 
 const kindOfRoutes: Omit<ObjectKind, 'namespace'> = {

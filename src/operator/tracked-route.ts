@@ -30,17 +30,9 @@ export interface TrackedRoute {
   notBeforeMs: number;
   /** When progress may be told again: it is of no use to anybody at every step of every pod. */
   tellAgainMs: number;
-  /** Its status says all there is to say until the object changes. */
-  isQuiet: boolean;
   /** There was nothing to say at these tallies, and nothing will be before that time. */
   dozesAt: readonly [Tally, Tally] | undefined;
   dozesUntilMs: number;
-}
-
-/** It has something new to say, perhaps. */
-export function awake(tracked: TrackedRoute): void {
-  tracked.isQuiet = false;
-  tracked.dozesAt = undefined;
 }
 
 /** Two verdicts with one outcome ask for the same status. */

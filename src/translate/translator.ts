@@ -11,6 +11,7 @@ import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';
 import { chunkBytes, modelBytes } from '#model/limits.ts';
 import { ListDifference } from '#model/list-difference.ts';
+import type { Difference } from '#model/list-difference.ts';
 import type {
   Certificate,
   Fallback,
@@ -57,6 +58,7 @@ export class Translator {
   #nodes: readonly KubernetesObject[] = [];
   #hosts: readonly VirtualHost[] = [];
   #used: readonly Certificate[] = [];
+  #told: Pick<Translation, 'verdicts' | 'certificateRequests'> = { verdicts: [], certificateRequests: [] };
   #model: RouteModel | undefined = undefined;
 
   constructor(settings: TranslateSettings) {
@@ -85,10 +87,11 @@ export class Translator {
     if (changed.size > 0) this.#hosts = hostsOf(this.#grouper.groups);
     if (changed.size > 0 || hasOtherSecrets) this.#used = this.#usedCertificates();
 
-    this.#judge(changed, changes, otherProblems, hasOtherSecrets, now);
+    const hasJudged = this.#judge(changed, changes, otherProblems, hasOtherSecrets, now);
+    if (hasJudged || changes.hasOtherReads) this.#told = this.#tell();
     return {
       model: this.#modelWith(fallback),
-      ...this.#told(),
+      ...this.#told,
       claims: this.#grouper.claims,
       problems,
     };
@@ -140,18 +143,18 @@ export class Translator {
       if (isThere && wasThere.get(object) !== true) added.push(object);
       if (!isThere && wasThere.get(object) === true) removed.push(object);
     }
-    return { added, removed };
+    return { added, removed, hasOtherReads: before.length + after.length > 0 };
   }
 
   /** Where objects meet. What goes beyond the total limit is refused, youngest first, and changes nothing for the others. */
   #group(
-    { added, removed }: FitChanges,
+    { added, removed }: Difference<TranslatedObject>,
     view: ClusterView,
     hasOtherSecrets: boolean,
   ): ReadonlyMap<string, HostGroup | undefined> {
     const { claims, now } = view;
     const isServable = (id: string): boolean => servedOf(this.#certificates.state(id)) !== undefined;
-    const update = (changes: FitChanges): ReadonlyMap<string, HostGroup | undefined> =>
+    const update = (changes: Difference<TranslatedObject>): ReadonlyMap<string, HostGroup | undefined> =>
       this.#grouper.update({ ...changes, claims, now, isServable, hasOtherSecrets });
     const changed = update({
       added,
@@ -171,13 +174,14 @@ export class Translator {
     return new Map([...again, ...changed]);
   }
 
+  /** Whether any verdict is other than before. */
   #judge(
     changed: ReadonlyMap<string, HostGroup | undefined>,
-    { added, removed }: FitChanges,
+    { added, removed }: Difference<TranslatedObject>,
     otherProblems: ReadonlySet<string>,
     hasOtherSecrets: boolean,
     now: string,
-  ): void {
+  ): boolean {
     const due = new Set(added);
     for (const [hostname, before] of changed)
       for (const group of [before, this.#grouper.groups.get(hostname)])
@@ -206,9 +210,10 @@ export class Translator {
           : { kind: 'Rejected', object: object.ref, problems: [problem] },
       );
     }
+    return due.size > 0 || removed.length > 0;
   }
 
-  #told(): Pick<Translation, 'verdicts' | 'certificateRequests'> {
+  #tell(): Pick<Translation, 'verdicts' | 'certificateRequests'> {
     const verdicts: Verdict[] = [];
     const certificateRequests: CertificateRequest[] = [];
     for (const read of this.#reads.values()) {
@@ -269,6 +274,8 @@ export class Translator {
 interface FitChanges {
   readonly added: readonly TranslatedObject[];
   readonly removed: readonly TranslatedObject[];
+  /** Some object is there that was not, or is read in another way, be it fit or not. */
+  readonly hasOtherReads: boolean;
 }
 
 function hostsOf(groups: ReadonlyMap<string, HostGroup>): readonly VirtualHost[] {
