@@ -34,6 +34,28 @@ export interface EndpointSlice {
 }
 
 const noZones: readonly string[] = [];
+/** Where a slice keeps its endpoints as text. No manifest can say it. */
+const packed = Symbol('endpoints');
+
+interface MayBePacked {
+  readonly [packed]?: string;
+}
+
+/** The slice with its endpoints as one text: of those a cluster has very many, and as objects they take four times as much. */
+export function packEndpoints<T extends KubernetesObject>(object: T): T {
+  const { endpoints, ...rest } = object;
+  return { ...rest, [packed]: JSON.stringify(endpoints ?? []) } as unknown as T;
+}
+
+/** Undefined where they are not packed. What is equal says the same. */
+export function packedEndpoints(object: KubernetesObject): string | undefined {
+  return (object as MayBePacked)[packed];
+}
+
+function unpacked(object: KubernetesObject): KubernetesObject {
+  const text = packedEndpoints(object);
+  return text === undefined ? object : { ...object, endpoints: JSON.parse(text) as unknown };
+}
 
 /** `namespace/name` of the Service that a slice belongs to. */
 export function serviceIdOf(object: KubernetesObject): string {
@@ -43,7 +65,7 @@ export function serviceIdOf(object: KubernetesObject): string {
 /** Never fails, as readService. Absent conditions read as KEP-1669 says: ready, serving as ready, not terminating. */
 export function readEndpointSlice(object: KubernetesObject): EndpointSlice {
   const problems: Problem[] = [];
-  const slice = new FieldReader(object, '', problems);
+  const slice = new FieldReader(unpacked(object), '', problems);
   const { namespace, name } = readMeta(object);
   const addressType = slice.string('addressType') ?? '';
   return {

@@ -1,4 +1,5 @@
 // What of a change asks for what: most events of a cluster change nothing that anybody is served.
+import { packedEndpoints } from '#api/endpoint-slice.ts';
 import type { Change } from '#kube/reflect.ts';
 import type { KubeObject } from '#kube/source.ts';
 
@@ -27,7 +28,10 @@ export function isZoneChange(change: Change<KubeObject>): boolean {
 /** What routing reads of the object is the same. */
 export function isUnchanged(change: Change<KubeObject>): boolean {
   if (change.kind !== 'Applied' || change.before === undefined) return false;
-  return isSameJson(contentOf(change.before), contentOf(change.after));
+  const { before, after } = change;
+  return (
+    packedEndpoints(before) === packedEndpoints(after) && isSameJson(contentOf(before), contentOf(after))
+  );
 }
 
 function contentOf(object: KubeObject): unknown {

@@ -1,5 +1,6 @@
 // What of each object is worth keeping: a cluster's objects are mostly bookkeeping that no route depends on, and the
 // operator holds all of them. Every kind keeps what translation and status read, and nothing else.
+import { packEndpoints, packedEndpoints } from '#api/endpoint-slice.ts';
 import type { KubeObject } from '#kube/source.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -24,7 +25,7 @@ export function slimRoute(object: KubeObject): KubeObject {
 
 export function slimService(object: KubeObject): KubeObject {
   const { type, ports, ipFamilies, externalName } = fieldsOf(object['spec']);
-  return bare(object, {
+  return ageless(object, {
     spec: shared({
       type,
       ports: listOf(ports).map((port) => pick(fieldsOf(port), ['name', 'port', 'protocol'])),
@@ -35,18 +36,23 @@ export function slimService(object: KubeObject): KubeObject {
   });
 }
 
-/** Of which there are most: what is usual is one value for all. */
+/** Of which there are most. */
 export function slimEndpointSlice(object: KubeObject): KubeObject {
+  if (packedEndpoints(object) !== undefined) return object;
   const { addressType, ports, endpoints } = object as Fields;
-  return bare(object, {
+  const slim = ageless(object, {
     addressType,
     ports: shared(ports),
     endpoints: listOf(endpoints).map((endpoint) => {
       const { addresses, conditions, hints } = fieldsOf(endpoint);
-      const slim = { addresses: listOf(addresses).slice(0, 1), conditions: sharedConditions(conditions) };
-      return hints === undefined ? slim : { ...slim, hints: shared(hints) };
+      return withoutUndefined({
+        addresses: listOf(addresses).slice(0, 1),
+        conditions: isReady(conditions) ? undefined : conditions,
+        hints,
+      });
     }),
   });
+  return packEndpoints(slim);
 }
 
 export function slimSecret(object: KubeObject): KubeObject {
@@ -74,6 +80,13 @@ export function slimPod(object: KubeObject): KubeObject {
 function bare(object: KubeObject, rest: Fields): KubeObject {
   const { apiVersion, kind } = object;
   return { apiVersion, kind, metadata: metadataOf(object, false), ...rest };
+}
+
+/** One that nobody asks how old it is, or whether it is still the same one. */
+function ageless(object: KubeObject, rest: Fields): KubeObject {
+  const slim = bare(object, rest);
+  const { uid: _uid, creationTimestamp: _age, generation: _generation, ...metadata } = slim.metadata;
+  return { ...slim, metadata };
 }
 
 function metadataOf({ metadata }: KubeObject, hasAnnotations: boolean): KubeObject['metadata'] {
@@ -127,19 +140,10 @@ function sharedStatus(status: unknown): unknown {
   return { ...rest, conditions: (conditions as readonly unknown[]).map(shared) };
 }
 
-const usualConditions = [
-  { ready: true, serving: true, terminating: false },
-  { ready: false, serving: false, terminating: false },
-  { ready: false, serving: true, terminating: true },
-];
-
-function sharedConditions(value: unknown): unknown {
-  const { ready, serving, terminating } = fieldsOf(value);
-  return (
-    usualConditions.find(
-      (usual) => usual.ready === ready && usual.serving === serving && usual.terminating === terminating,
-    ) ?? value
-  );
+/** As absent conditions say it, too. */
+function isReady(conditions: unknown): boolean {
+  const { ready, serving, terminating } = fieldsOf(conditions);
+  return ready === true && serving === true && terminating === false;
 }
 
 function readyCondition(conditions: unknown): readonly Fields[] {
