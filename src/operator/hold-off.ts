@@ -6,7 +6,7 @@ export interface HoldOffTimes {
   readonly quietMs: number;
   /** From one act to the next, at least. */
   readonly spacingMs: number;
-  /** Times what the last act took: the share of time that acting may take is one in this plus one. */
+  /** Times what the last act cost, in CPU time: the share of time that acting may take is one in this plus one. */
   readonly restFactor: number;
   /** From a change to its act, however many follow. */
   readonly maximumMs: number;
@@ -41,7 +41,7 @@ export class HoldOff {
     this.#freeMs = performance.now() + this.#times.spacingMs;
   }
 
-  /** It has ended, after `costMs`. */
+  /** It has ended, and has taken `costMs` of CPU time. */
   acted(costMs: number): void {
     const nowMs = performance.now();
     this.#isActing = false;
