@@ -6,6 +6,7 @@ import { familyOf } from '#http/ip-ranges.ts';
 import { normalizePath, strictPathPolicy } from '#model/request-path.ts';
 import type { DoubtfulPath, PathPolicy } from '#model/route-model.ts';
 import { parseProxyHeader } from '#proxy/proxy-protocol.ts';
+import { parseClientHello } from '#tls/client-hello.ts';
 import { smallLimits } from '../h1/endless-input.ts';
 import { cutsEverywhere } from '../h1/pieces.ts';
 import { recordRequests } from '../h1/request-recorder.ts';
@@ -14,6 +15,7 @@ import { checkPem } from './check-pem.ts';
 import type { Random } from './random.ts';
 import {
   chunkTricks,
+  clientHelloTricks,
   pemTricks,
   proxyHeaderTricks,
   requestTricks,
@@ -72,6 +74,18 @@ function checkProxyHeader(input: Buffer, cut: number): void {
   }
 }
 
+/** No part of a ClientHello says anything else than the whole, and what is found is what a certificate is chosen by. */
+function checkClientHello(input: Buffer, cut: number): void {
+  const whole = parseClientHello(input);
+  const part = parseClientHello(input.subarray(0, cut));
+  if (part.kind !== 'Incomplete') assert.deepEqual(part, whole);
+  if (whole.kind !== 'Hello') return;
+  const { serverName = 'none', protocols, version } = whole.hello;
+  assert.match(serverName, /^[a-z0-9_.-]{1,253}$/);
+  assert(protocols.every((name) => name.length > 0 && name.length < 256));
+  assert(version <= 0x0304);
+}
+
 const choices: readonly DoubtfulPath[] = ['Reject', 'Keep', 'Decode'];
 
 export const fuzzTargets: readonly FuzzTarget[] = [
@@ -117,6 +131,11 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     name: 'proxy-header',
     tricks: proxyHeaderTricks,
     check: (input, random) => checkProxyHeader(input, random.below(input.length + 1)),
+  },
+  {
+    name: 'client-hello',
+    tricks: clientHelloTricks,
+    check: (input, random) => checkClientHello(input, random.below(input.length + 1)),
   },
   {
     name: 'pem',

@@ -149,6 +149,21 @@ export const proxyHeaderTricks: readonly string[] = [
   '\r',
 ];
 
+export const clientHelloTricks: readonly string[] = [
+  '\x16\x03\x01',
+  '\x16\x03\x03\x00\x01\x01',
+  '\x01\x00\x00',
+  // Extensions: a name, two names, protocols, versions, padding, one of ECH.
+  '\x00\x00\x00\x0e\x00\x0c\x00\x00\x09a.example',
+  '\x00\x00\x00\x0a\x00\x08\x00\x00\x01a\x00\x00\x01b',
+  '\x00\x10\x00\x05\x00\x03\x02h2',
+  '\x00\x2b\x00\x05\x04\x03\x04\x03\x03',
+  '\x00\x15\x00\x00',
+  '\xfe\x0d\x00\x01\x00',
+  '\x00\x00',
+  '\xff\xff',
+];
+
 export const pemTricks: readonly string[] = [
   '-----BEGIN CERTIFICATE-----\n',
   '-----END CERTIFICATE-----\n',
