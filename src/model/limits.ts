@@ -13,10 +13,10 @@ export const chunkBytes = 1_000_000;
 export const bucketBytes = {
   settings: 65_536,
   zones: 65_536,
-  hosts: 49_152,
+  hosts: 24_576,
   upstreams: 24_576,
   certificates: 65_536,
-  claims: 32_768,
+  claims: 16_384,
 } as const;
 
 /** Hosts and upstreams of a whole model, canonical JSON: what a data plane should be able to hold. */

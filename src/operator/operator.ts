@@ -74,7 +74,7 @@ export interface OperatorSnapshot {
   readonly certificates: ReadonlyMap<string, number>;
 }
 
-const holdOffTimes = { quietMs: 4, spacingMs: 15, restFactor: 3, maximumMs: 400 };
+const holdOffTimes = { quietMs: 1, spacingMs: 15, restFactor: 3, maximumMs: 400 };
 const tickMs = 1000;
 const believeEveryMs = 10_000;
 

@@ -85,10 +85,10 @@ test('a head of schema 3 holds digests alone, and is smaller than one with names
   assert.deepEqual((JSON.parse(text) as { chunks: unknown }).chunks, {
     settings: [],
     zones: [],
-    hosts: chunks.map(({ digest }) => digest),
+    hosts: chunks.map(({ digest }) => Buffer.from(digest, 'hex').toString('base64url')),
     upstreams: [],
     certificates: [],
-    claims: claims.map(({ digest }) => digest),
+    claims: [`${'_'.repeat(42)}8`],
   });
   assert.ok(text.length < encodeHead({ ...head, chunks, claims }).length);
 });
@@ -193,17 +193,22 @@ test('a head with a field missing, of another type or out of bounds is malformed
 
 test('so is a head by kind, and one without a list of settings or claims', () => {
   const { chunks } = byKind as { chunks: Content };
+  const short = 'A'.repeat(43);
   const lists = [
     null,
     {},
     'x',
-    zeros,
+    short,
     [7],
     [null],
     [''],
-    [`${zeros}0`],
+    [zeros],
     [`flint-hosts-${zeros}`],
-    [zeros, zeros],
+    [short.slice(1)],
+    [`${short}A`],
+    // The same 32 bytes, written in another way.
+    [`${short.slice(1)}B`],
+    [short, short],
   ];
   assertMalformed(byKind, {
     ...wrongNumbers,
