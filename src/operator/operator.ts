@@ -327,8 +327,11 @@ export class Operator {
     } else if ((name === 'ingressRoutes' || name === 'ingresses') && isStatusChange(change)) {
       this.#outcomes.observe(name, change.after);
     } else if (!isUnchanged(change)) this.#holdOff.touch();
+    if (change.kind !== 'Listed') return;
+    // What changed while nobody watched is told by the list alone.
+    if (name === 'ingressRoutes' || name === 'ingresses') this.#outcomes.observeAll(name);
     // The last list of all makes the collections complete.
-    if (change.kind === 'Listed') this.#holdOff.touch();
+    this.#holdOff.touch();
   }
 
   /** A new chunk is our own; one that is replaced, or goes without our doing, may be missed. */

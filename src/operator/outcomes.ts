@@ -117,9 +117,20 @@ export class Outcomes {
 
   /** An object has changed without asking for anything else: somebody, perhaps this operator, has written its status. */
   observe(collection: 'ingressRoutes' | 'ingresses', object: KubernetesObject): void {
-    const statuses = collection === 'ingressRoutes' ? this.#statuses : this.#ingressStatuses;
+    const statuses = this.#statusesOf(collection);
     statuses.observe(object);
     statuses.refresh();
+  }
+
+  /** They have been listed anew: any of them may have changed like that. */
+  observeAll(collection: 'ingressRoutes' | 'ingresses'): void {
+    const statuses = this.#statusesOf(collection);
+    for (const object of this.#options.collections.all(collection)) statuses.observe(object);
+    statuses.refresh();
+  }
+
+  #statusesOf(collection: 'ingressRoutes' | 'ingresses'): Statuses | IngressStatuses {
+    return collection === 'ingressRoutes' ? this.#statuses : this.#ingressStatuses;
   }
 
   /** Writes what has to be said now. Cheap when there is nothing. */

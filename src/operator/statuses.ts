@@ -203,10 +203,12 @@ export class Statuses {
 
   /** An object has changed without its outcome: somebody, perhaps this operator, has written its status. */
   observe(object: KubernetesObject): void {
-    const { namespace, name } = readMeta(object);
+    const { namespace, name, uid, generation } = readMeta(object);
     const tracked = this.#tracked.get(`${namespace}/${name}`);
-    if (tracked === undefined || readMeta(tracked.object).generation !== readMeta(object).generation) return;
-    this.#refreshObject(tracked, object);
+    if (tracked === undefined) return;
+    const judged = readMeta(tracked.object);
+    // Another one, or one that asks for something else, is judged first.
+    if (judged.uid === uid && judged.generation === generation) this.#refreshObject(tracked, object);
   }
 
   /** A cycle takes time: what it has translated may be older than what a watch has shown meanwhile. */
@@ -356,7 +358,7 @@ export class Statuses {
     if (current !== undefined) {
       current.isWriting = false;
       current.written = tracked.written;
-      if (isFutile) this.#restless.delete(current);
+      if (isFutile && current === tracked) this.#restless.delete(current);
     }
     this.#walksAgain = true;
     this.#goOn();
