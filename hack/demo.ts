@@ -77,7 +77,17 @@ writeFileSync(file, manifests(shopPort, apiPort));
 
 const flint = spawn(
   `${root}hack/flint`,
-  ['run', '-f', file, '--http', `127.0.0.1:${httpPort}`, '--admin', `127.0.0.1:${adminPort}`],
+  [
+    'run',
+    '-f',
+    file,
+    '--http',
+    `127.0.0.1:${httpPort}`,
+    '--https',
+    '127.0.0.1:0',
+    '--admin',
+    `127.0.0.1:${adminPort}`,
+  ],
   { cwd: root, stdio: ['ignore', 'inherit', 'pipe'] },
 );
 flint.stderr.setEncoding('utf8');

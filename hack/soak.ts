@@ -36,7 +36,16 @@ const backend = spawn(hackRuntime, ['node', `${root}hack/soak-backend.ts`], {
 });
 const [portsLine] = (await once(createInterface({ input: backend.stdout }), 'line')) as [string];
 const endpoints = (JSON.parse(portsLine) as readonly number[]).map((port) => `127.0.0.1:${port}`);
-const listening = ['--http', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--access-log', 'off'];
+const listening = [
+  '--http',
+  '127.0.0.1:0',
+  '--https',
+  '127.0.0.1:0',
+  '--admin',
+  '127.0.0.1:0',
+  '--access-log',
+  'off',
+];
 const child = spawn(
   hackRuntime,
   [runtime, 'src/main.ts', 'run', '--route', `soak.test/=${endpoints.join()}`, ...listening],

@@ -146,6 +146,10 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
 function servingOptions(command: Command, adminHost: string): Command {
   return command
     .option('--http <host:port>', 'where to accept HTTP', parseHostPort, { host: '0.0.0.0', port: 8080 })
+    .option('--https <host:port>', 'where to accept HTTP over TLS', parseHostPort, {
+      host: '0.0.0.0',
+      port: 8443,
+    })
     .option('--admin <host:port>', 'where to serve /metrics, /livez, /readyz and /revision', parseHostPort, {
       host: adminHost,
       port: 9901,

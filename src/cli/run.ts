@@ -60,10 +60,7 @@ export async function run(options: RunOptions, stop: Promise<Stop>): Promise<num
   try {
     const adminPort = await dataPlane.startAdmin();
     await publishing.run();
-    logger.info(
-      { http: dataPlane.httpPort, admin: adminPort, workers: dataPlane.revision.workers },
-      'listening',
-    );
+    logger.info({ ...dataPlane.ports, admin: adminPort, workers: dataPlane.revision.workers }, 'listening');
   } catch (error) {
     watcher.close();
     dataPlane.terminate();

@@ -10,6 +10,7 @@ import type { FlintSettings, SettingsOptions } from './settings.ts';
 
 export interface ServingOptions extends SettingsOptions {
   readonly http: HostPort;
+  readonly https: HostPort;
   readonly admin: HostPort;
   readonly workers?: number;
   readonly trustedProxy: readonly string[];
@@ -38,6 +39,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     logger,
     dataPlane: {
       http: options.http,
+      https: options.https,
       admin: options.admin,
       workers: options.workers ?? availableParallelism(),
       proxy: { ...settings.proxy, trustedProxies },

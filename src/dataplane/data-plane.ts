@@ -4,6 +4,7 @@ import type { Chunk, ChunkRef } from '#model/chunk.ts';
 import type { Delivery } from '#model/model-reader.ts';
 import type { RefusedRevision, Revision } from '#model/revision.ts';
 import { schemaNumbers } from '#model/route-model-schema.ts';
+import { handshakeOutcomes } from '#proxy/proxy-context.ts';
 import { AdminServer } from '#telemetry/admin-server.ts';
 import type { AdminAnswer } from '#telemetry/admin-server.ts';
 import { createDataPlaneMetrics } from '#telemetry/data-plane-metrics.ts';
@@ -15,10 +16,13 @@ import { durationBuckets, faultCodes } from './metric-slots.ts';
 import { NameResolver } from './name-resolver.ts';
 import { TableStore } from './table-store.ts';
 import type { ProxySettings } from './worker-protocol.ts';
+import type { BoundPorts } from './worker-handle.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 export interface DataPlaneOptions {
   readonly http: { readonly host: string; readonly port: number };
+  /** Where TLS is spoken; absent: nowhere. */
+  readonly https?: { readonly host: string; readonly port: number };
   readonly admin: { readonly host: string; readonly port: number };
   readonly workers: number;
   readonly proxy: ProxySettings;
@@ -39,8 +43,8 @@ const drainPatienceMs = 1000;
 const longestWaitMs = 60_000;
 
 export class DataPlane {
-  /** The port that was bound; 0 before start. */
-  httpPort = 0;
+  /** The ports that were bound; 0 before start, and where TLS is not spoken. */
+  ports: BoundPorts = { http: 0, https: 0 };
   readonly #options: DataPlaneOptions;
   readonly #pool: WorkerPool;
   readonly #admin: AdminServer;
@@ -65,14 +69,18 @@ export class DataPlane {
     this.#options = options;
     this.#store = new TableStore(options.nodeName);
     this.#resolver = this.#createResolver();
-    const { host, port } = options.http;
     const workers = transport.canReusePort ? options.workers : 1;
     if (workers < options.workers)
       options.logger.warn('this system cannot share a port between threads; one worker serves alone');
-    const listen: ListenOptions = { host, port, reusePort: transport.canReusePort };
+    const listening = (where: DataPlaneOptions['http']): ListenOptions => ({
+      host: where.host,
+      port: where.port,
+      reusePort: transport.canReusePort,
+    });
     this.#pool = new WorkerPool({
       workers,
-      listen,
+      listen: listening(options.http),
+      listenSecure: options.https && listening(options.https),
       proxy: options.proxy,
       logger: options.logger,
       writeAccessLog: options.writeAccessLog,
@@ -141,7 +149,7 @@ export class DataPlane {
     if (isFirst) {
       const starting = this.#pool.start(state, routes);
       this.#starting = starting.then(ignore, ignore);
-      this.httpPort = await starting;
+      this.ports = await starting;
       this.#isStarted = true;
     } else this.#pool.update(state, routes);
     return { kind: 'Applied' };
@@ -270,6 +278,7 @@ export class DataPlane {
       durationBuckets,
       connections: metrics.connections,
       refusedConnections: metrics.refusedConnections,
+      handshakes: handshakeOutcomes.map((outcome) => [outcome, metrics.handshakes(outcome)]),
       activeRequests: metrics.activeRequests,
       faults: faultCodes.map((code) => [code, metrics.faults(code)]),
       routes: [

@@ -3,7 +3,7 @@ import type { ChunkContent } from '#model/chunk-reader.ts';
 import type { Remains } from '#model/held-chunks.ts';
 import { hostReferences, keysOf, referencesOf } from '#model/references.ts';
 import type { References } from '#model/references.ts';
-import type { Rule, VirtualHost } from '#model/route-model.ts';
+import type { Certificate, Rule, VirtualHost } from '#model/route-model.ts';
 import { readText } from '#model/text-numbers.ts';
 import { readHost } from './host-text.ts';
 import type { NamedUpstream } from './name-resolver.ts';
@@ -12,7 +12,7 @@ import type { TableBlock } from './table-state.ts';
 
 export type KeptChunk = KeptBlock | KeptContent;
 
-/** Settings, zones, certificates. */
+/** Settings, zones. */
 export class KeptContent implements Remains {
   readonly kind = 'Content';
   readonly content: ChunkContent;
@@ -37,7 +37,17 @@ export class KeptContent implements Remains {
   }
 }
 
-/** Hosts or upstreams. */
+/** All but the pair. */
+export type CertificateFacts = Omit<Certificate, 'chain' | 'key'>;
+
+/** What the main thread has to know of a block without reading it. */
+export interface BlockFacts {
+  readonly wildcards?: number;
+  readonly named?: readonly NamedUpstream[];
+  readonly certificates?: readonly CertificateFacts[];
+}
+
+/** Hosts, upstreams or certificates. */
 export class KeptBlock implements Remains {
   readonly kind = 'Block';
   /** Another one, with the same values, when its slab is cleared. */
@@ -49,10 +59,18 @@ export class KeptBlock implements Remains {
   /** Those that are upstreams of a DNS name. */
   readonly named: readonly NamedUpstream[];
 
-  constructor(block: TableBlock, wildcards: number, named: readonly NamedUpstream[], slabs: SlabReader) {
+  /** What may be known of those that are certificates. */
+  readonly certificates: readonly CertificateFacts[];
+
+  constructor(
+    block: TableBlock,
+    { wildcards = 0, named = [], certificates = [] }: BlockFacts,
+    slabs: SlabReader,
+  ) {
     this.block = block;
     this.wildcards = wildcards;
     this.named = named;
+    this.certificates = certificates;
     this.#slabs = slabs;
   }
 

@@ -1,11 +1,13 @@
 // The table of one thread: texts in shared memory, and what requests have made of them so far.
 import type { Endpoint, Fallback } from '#model/route-model.ts';
-import type { ServingTable } from '#proxy/serving-table.ts';
+import type { ServingTable, TlsSelection } from '#proxy/serving-table.ts';
 import { CompiledHost } from '#route/compiled-host.ts';
 import { CompiledRoute } from '#route/compiled-route.ts';
 import { RouteTable } from '#route/route-table.ts';
+import type { SecureTransport } from '#transport/secure-transport.ts';
 import { Upstream } from '#upstream/upstream.ts';
 import { readHost } from './host-text.ts';
+import { LiveContexts } from './live-contexts.ts';
 import { LiveValues } from './live-values.ts';
 import type { LiveKind } from './live-values.ts';
 import { SlabReader } from './slabs.ts';
@@ -24,6 +26,16 @@ const forgottenAtOnce = 512;
 
 const noFallback = { text: '', route: undefined };
 
+const defaultBounds: TableBounds = { hosts: mostHosts, upstreams: mostUpstreams };
+const unknownName: TlsSelection = { kind: 'UnknownName' };
+
+/** What a thread that ends TLS does it with. */
+export interface TlsTerms {
+  readonly transport: SecureTransport;
+  /** 48 bytes, those of all threads. */
+  readonly ticketKeys: Buffer;
+}
+
 export interface TableBounds {
   readonly hosts: number;
   readonly upstreams: number;
@@ -31,16 +43,27 @@ export interface TableBounds {
 
 export class LiveTable {
   readonly #slabs = new SlabReader();
-  readonly #indexes = { hosts: new StagedIndex(this.#slabs), upstreams: new StagedIndex(this.#slabs) };
+  readonly #indexes = {
+    hosts: new StagedIndex(this.#slabs),
+    upstreams: new StagedIndex(this.#slabs),
+    certificates: new StagedIndex(this.#slabs),
+  };
   readonly #hosts: LiveValues<CompiledHost>;
   readonly #upstreams: LiveValues<Upstream>;
+  /** Undefined: this thread ends no TLS. */
+  readonly #contexts: LiveContexts | undefined;
   #isTidying = false;
   #zone = '';
   /** What DNS says, by upstream. */
   readonly #resolved = new Map<string, readonly Endpoint[]>();
   #fallback: { readonly text: string; readonly route: CompiledRoute | undefined } = noFallback;
 
-  constructor(bounds: TableBounds = { hosts: mostHosts, upstreams: mostUpstreams }) {
+  /** `tls`: absent where it is not ended. */
+  constructor(bounds: TableBounds = defaultBounds, tls?: TlsTerms) {
+    this.#contexts =
+      tls === undefined
+        ? undefined
+        : new LiveContexts(this.#indexes.certificates, tls.transport, tls.ticketKeys);
     this.#hosts = new LiveValues(this.#indexes.hosts, hostKind, bounds.hosts);
     this.#upstreams = new LiveValues(this.#indexes.upstreams, this.#upstreamKind(), bounds.upstreams);
   }
@@ -48,6 +71,7 @@ export class LiveTable {
   stage({ sizes, slabs, added, removed }: Piece): void {
     this.#indexes.hosts.reserve(sizes.hosts);
     this.#indexes.upstreams.reserve(sizes.upstreams);
+    this.#indexes.certificates.reserve(sizes.certificates);
     for (const [slab, memory] of slabs) this.#slabs.add(slab, memory);
     for (const block of added) this.#indexes[block.kind].stage(block);
     for (const block of removed) this.#indexes[block.kind].stageRemoval(block);
@@ -57,6 +81,7 @@ export class LiveTable {
   flip({ revision, settings, hasWildcards, zone }: TableHead, { goneSlabs, goneNames }: Gone): ServingTable {
     this.#indexes.hosts.flip();
     this.#indexes.upstreams.flip();
+    this.#indexes.certificates.flip();
     for (const slab of goneSlabs) this.#slabs.delete(slab);
     for (const id of goneNames) this.#resolved.delete(id);
     if (zone !== this.#zone) {
@@ -66,12 +91,17 @@ export class LiveTable {
     this.#hosts.beginRefresh();
     this.#upstreams.beginRefresh();
     this.#tidyLater();
+    const routes = new RouteTable(this.#hosts, hasWildcards);
     return {
       revision,
       settings,
-      routes: new RouteTable(this.#hosts, hasWildcards),
+      routes,
       fallback: this.#compileFallback(settings.fallback),
       upstreams: this.#upstreams,
+      selectTls: (serverName) => {
+        const host = serverName === undefined ? undefined : routes.findHost(serverName);
+        return host === undefined ? unknownName : (this.#contexts?.select(host) ?? unknownName);
+      },
     };
   }
 
@@ -113,12 +143,13 @@ export class LiveTable {
     this.#isTidying = true;
     setImmediate(() => {
       this.#isTidying = false;
-      const { hosts, upstreams } = this.#indexes;
+      const { hosts, upstreams, certificates } = this.#indexes;
       if (
         this.#upstreams.refresh() ||
         this.#hosts.refresh() ||
         hosts.settle(forgottenAtOnce) ||
-        upstreams.settle(forgottenAtOnce)
+        upstreams.settle(forgottenAtOnce) ||
+        certificates.settle(forgottenAtOnce)
       )
         this.#tidyLater();
     });

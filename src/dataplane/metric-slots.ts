@@ -1,12 +1,14 @@
 // Counters of one worker in shared memory: the worker stores, the main thread reads, nobody waits.
 //
-//   [connections, active requests, refused connections, a counter per fault ... | slot 0 | slot 1 | ...]
+//   [connections, active requests, refused connections, a counter per fault and per outcome of a handshake ... | slot 0 | ...]
 //   slot: [1xx .. 5xx, sum of seconds, count per bucket ...]
 //
 // The worker alone counts, with plain stores of aligned doubles, so a reader sees old or new values, never torn ones; the
 // main thread writes only to zero a slot that is given to another route. Slot 0 counts what has no route and the routes beyond the limit.
 import { faults } from '#http/fault.ts';
 import type { FaultCode } from '#http/fault.ts';
+import { handshakeOutcomes } from '#proxy/proxy-context.ts';
+import type { HandshakeOutcome } from '#proxy/proxy-context.ts';
 
 /** Upper bounds in seconds; the last bucket has none. */
 export const durationBuckets = [
@@ -19,7 +21,8 @@ const statusClasses = 5;
 const gauges = 2;
 const refusedWord = gauges;
 const faultsWord = refusedWord + 1;
-const headerWords = faultsWord + faultCodes.length;
+const handshakesWord = faultsWord + faultCodes.length;
+const headerWords = handshakesWord + handshakeOutcomes.length;
 const sumWord = statusClasses;
 const bucketsWord = statusClasses + 1;
 const slotWords = bucketsWord + durationBuckets.length + 1;
@@ -55,6 +58,10 @@ export class MetricWriter {
 
   countFault(code: FaultCode): void {
     this.#words[faultsWord + (faultIndex.get(code) ?? 0)]! += 1;
+  }
+
+  countHandshake(outcome: HandshakeOutcome): void {
+    this.#words[handshakesWord + handshakeOutcomes.indexOf(outcome)]! += 1;
   }
 
   /** `status` 0 stands for a client that is gone: counted as 4xx, like the 499 of others. */
@@ -115,6 +122,10 @@ export class MetricReader {
 
   faults(code: FaultCode): number {
     return this.#sum(faultsWord + (faultIndex.get(code) ?? 0));
+  }
+
+  handshakes(outcome: HandshakeOutcome): number {
+    return this.#sum(handshakesWord + handshakeOutcomes.indexOf(outcome));
   }
 
   slot(slot: number): SlotCounts {

@@ -1,6 +1,6 @@
 // What a worker remembers of its exchanges: counters in shared memory, lines in the access log.
 import type { Exchange } from '#proxy/exchange.ts';
-import type { ProxyObserver } from '#proxy/proxy-context.ts';
+import type { HandshakeOutcome, ProxyObserver } from '#proxy/proxy-context.ts';
 import type { AccessLog } from '#telemetry/access-log.ts';
 import type { MetricWriter } from './metric-slots.ts';
 
@@ -29,6 +29,10 @@ export class Recorder implements ProxyObserver {
 
   onConnectionRefused(): void {
     this.#metrics.countRefusedConnection();
+  }
+
+  onHandshakeEnd(outcome: HandshakeOutcome): void {
+    this.#metrics.countHandshake(outcome);
   }
 
   onExchangeStart(): void {

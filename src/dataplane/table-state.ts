@@ -5,7 +5,7 @@ import type { IndexSize } from './staged-index.ts';
 
 /** Values of one chunk. */
 export interface TableBlock extends SlabRange {
-  readonly kind: 'hosts' | 'upstreams';
+  readonly kind: 'hosts' | 'upstreams' | 'certificates';
 }
 
 /** What holds for a table as a whole. */

@@ -7,17 +7,19 @@ import { ModelReader } from '#model/model-reader.ts';
 import type { HeldChunk } from '#model/held-chunks.ts';
 import type { Delivery, Kept, ModelChange } from '#model/model-reader.ts';
 import { hostKey } from '#model/route-model.ts';
-import type { Certificate, Upstream } from '#model/route-model.ts';
+import type { Upstream } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 import { CompiledHost } from '#route/compiled-host.ts';
 import { CompiledRoute } from '#route/compiled-route.ts';
 import { writeHost } from './host-text.ts';
 import { KeptBlock, KeptContent } from './kept-chunk.ts';
-import type { KeptChunk } from './kept-chunk.ts';
+import type { BlockFacts, CertificateFacts, KeptChunk } from './kept-chunk.ts';
+import { writePair } from './pair-text.ts';
 import type { NamedUpstream } from './name-resolver.ts';
 import type { RouteChange } from './route-slots.ts';
 import { SlabWriter } from './slabs.ts';
 import type { Entry } from './slabs.ts';
+import type { IndexSize } from './staged-index.ts';
 import type { TableBlock, TableSizes, TableState } from './table-state.ts';
 import { writeUpstream } from './upstream-text.ts';
 
@@ -40,11 +42,12 @@ export class TableStore {
   #wildcards = 0;
   #zone = '';
   readonly #named = new Map<string, NamedUpstream>();
-  /** By id. Workers will be handed them when they terminate TLS. */
-  readonly #certificates = new Map<string, Certificate>();
 
   get sizes(): TableSizes {
-    return { hosts: this.#reader.size('hosts'), upstreams: this.#reader.size('upstreams') };
+    const [hosts, upstreams, certificates] = (['hosts', 'upstreams', 'certificates'] as const).map((kind) =>
+      this.#reader.size(kind),
+    ) as [IndexSize, IndexSize, IndexSize];
+    return { hosts, upstreams, certificates };
   }
 
   /** Upstreams whose endpoints are the addresses of a DNS name. */
@@ -53,8 +56,10 @@ export class TableStore {
   }
 
   /** Sorted by id. */
-  get certificates(): readonly Certificate[] {
-    return [...this.#certificates.values()].sort((a, b) => compareText(a.id, b.id));
+  get certificates(): readonly CertificateFacts[] {
+    return [...this.#chunks]
+      .flatMap(({ certificates }) => certificates)
+      .sort((a, b) => compareText(a.id, b.id));
   }
 
   /** `nodeName`: of the node that this process runs on; empty: nobody knows. */
@@ -94,7 +99,6 @@ export class TableStore {
       this.#chunks.delete(kept);
       this.#writer.release(kept.block);
     }
-    this.#swapCertificates(change);
     for (const { value } of change.added) if (value.kind === 'Content') this.#takeContent(value.content);
     this.#clearSlabs();
     const head = {
@@ -114,13 +118,6 @@ export class TableStore {
       this.#zone = content.zones.find(({ node }) => node === this.#nodeName)?.zone ?? '';
   }
 
-  /** A pair is one value: there is no moment with a chain of one and the key of another. */
-  #swapCertificates({ added, removed }: TableChange): void {
-    for (const { id } of removed.flatMap(certificatesOf)) this.#certificates.delete(id);
-    for (const certificate of added.flatMap(certificatesOf))
-      this.#certificates.set(certificate.id, certificate);
-  }
-
   #keep(content: ChunkContent): Kept<KeptChunk> | Refused {
     const fault = compileFault(content);
     return fault === undefined
@@ -136,29 +133,32 @@ export class TableStore {
           text: writeHost(host),
         }));
         const wildcards = content.hosts.filter(({ pattern }) => pattern.kind === 'Wildcard').length;
-        return this.#write('hosts', entries, wildcards, []);
+        return this.#write('hosts', entries, { wildcards });
       }
       case 'upstreams': {
         const entries = content.upstreams.map((upstream) => ({
           key: upstream.id,
           text: writeUpstream(upstream),
         }));
-        return this.#write('upstreams', entries, 0, content.upstreams.flatMap(namedUpstreams));
+        return this.#write('upstreams', entries, { named: content.upstreams.flatMap(namedUpstreams) });
+      }
+      case 'certificates': {
+        // A pair is one text: there is no moment with a chain of one and the key of another.
+        const entries = content.certificates.map((certificate) => ({
+          key: certificate.id,
+          text: writePair(certificate),
+        }));
+        const certificates = content.certificates.map(({ chain: _chain, key: _key, ...facts }) => facts);
+        return this.#write('certificates', entries, { certificates });
       }
       case 'settings':
       case 'zones':
-      case 'certificates':
         return new KeptContent(content);
     }
   }
 
-  #write(
-    kind: TableBlock['kind'],
-    entries: readonly Entry[],
-    wildcards: number,
-    named: readonly NamedUpstream[],
-  ): KeptBlock {
-    return new KeptBlock({ kind, ...this.#writer.write(entries) }, wildcards, named, this.#writer.reader);
+  #write(kind: TableBlock['kind'], entries: readonly Entry[], facts: BlockFacts): KeptBlock {
+    return new KeptBlock({ kind, ...this.#writer.write(entries) }, facts, this.#writer.reader);
   }
 
   /** It was never taken. */
@@ -178,10 +178,6 @@ function namedUpstreams({ id, discovery }: Upstream): readonly NamedUpstream[] {
   if (discovery.kind === 'Endpoints') return [];
   const { name, port, allowed } = discovery;
   return [{ id, name, port, allowed }];
-}
-
-function certificatesOf({ value }: HeldChunk<KeptChunk>): readonly Certificate[] {
-  return value.kind === 'Content' && value.content.kind === 'certificates' ? value.content.certificates : [];
 }
 
 function blocksOf(chunks: readonly HeldChunk<KeptChunk>[]): readonly KeptBlock[] {

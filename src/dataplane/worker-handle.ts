@@ -9,6 +9,12 @@ import type { FromWorker, ResolvedEndpoints, ToWorker, WorkerStart } from './wor
 
 type Answer = Exclude<FromWorker, { kind: 'AccessLog' | 'Drained' }>;
 
+export interface BoundPorts {
+  readonly http: number;
+  /** 0: TLS is not spoken. */
+  readonly https: number;
+}
+
 export interface WorkerHandleEvents {
   onAccessLog(lines: string): void;
   /** The thread is gone; `error` is what killed it, undefined after a drain. */
@@ -66,12 +72,18 @@ export class WorkerHandle {
     this.state = to;
   }
 
-  /** Resolves to the bound port. */
-  async listen(options: ListenOptions): Promise<number> {
-    const answer = await this.#ask({ kind: 'Listen', options });
+  /** Resolves to the bound ports. `secure`: where TLS is spoken. */
+  async listen(plain: ListenOptions, secure: ListenOptions | undefined): Promise<BoundPorts> {
+    const http = await this.#listen(plain, false);
+    const https = secure === undefined ? 0 : await this.#listen(secure, true);
+    this.isListening = true;
+    return { http, https };
+  }
+
+  async #listen(options: ListenOptions, isSecure: boolean): Promise<number> {
+    const answer = await this.#ask({ kind: 'Listen', options, isSecure });
     if (answer.kind !== 'Listening')
       throw new Error(answer.kind === 'ListenFailed' ? answer.message : 'the thread did not listen');
-    this.isListening = true;
     return answer.port;
   }
 

@@ -1,4 +1,5 @@
 // N worker threads that all serve the newest table: every one is brought to it by its own delta, a dead one is replaced.
+import { randomBytes } from 'node:crypto';
 import type { Endpoint } from '#model/route-model.ts';
 import type { Logger } from '#telemetry/log.ts';
 import type { ListenOptions } from '#transport/transport.ts';
@@ -9,10 +10,13 @@ import type { RouteChange, SlotChange } from './route-slots.ts';
 import type { TableState } from './table-state.ts';
 import type { ProxySettings } from './worker-protocol.ts';
 import { WorkerHandle } from './worker-handle.ts';
+import type { BoundPorts } from './worker-handle.ts';
 
 export interface WorkerPoolOptions {
   readonly workers: number;
   readonly listen: ListenOptions;
+  /** Where TLS is spoken; undefined: nowhere. */
+  readonly listenSecure: ListenOptions | undefined;
   readonly proxy: ProxySettings;
   readonly logger: Logger;
   /** Undefined: no access log. */
@@ -23,6 +27,8 @@ export interface WorkerPoolOptions {
   readonly startWorker?: (...start: ConstructorParameters<typeof WorkerHandle>) => WorkerHandle;
 }
 
+/** A name, a key for HMAC and one for AES, 16 bytes each. */
+const ticketKeyBytes = 48;
 const firstRestartMs = 100;
 const lastRestartMs = 10_000;
 /** A worker that lived this long has not died of its start. */
@@ -38,7 +44,8 @@ export class WorkerPool {
   readonly #handles = new Set<WorkerHandle>();
   #wanted: TableState | undefined = undefined;
   readonly #resolved = new Map<string, readonly Endpoint[]>();
-  #port = 0;
+  #ports: BoundPorts;
+  readonly #ticketKeys: Uint8Array | undefined;
   #restartMs = firstRestartMs;
   #isDraining = false;
 
@@ -49,7 +56,9 @@ export class WorkerPool {
       ...proxy,
       connections: proxy.connections || connectionsPerWorker(descriptorLimit(), workers),
     };
-    this.#port = options.listen.port;
+    const { listen, listenSecure } = options;
+    this.#ports = { http: listen.port, https: listenSecure?.port ?? 0 };
+    this.#ticketKeys = listenSecure === undefined ? undefined : randomBytes(ticketKeyBytes);
   }
 
   /** Somebody accepts connections. */
@@ -61,14 +70,14 @@ export class WorkerPool {
     return this.#handles.size;
   }
 
-  /** Starts the threads with their first table and listens. Resolves to the port; rejects when it cannot be bound. */
-  async start(state: TableState, routes: RouteChange): Promise<number> {
+  /** Starts the threads with their first table and listens. Resolves to the ports; rejects when one cannot be bound. */
+  async start(state: TableState, routes: RouteChange): Promise<BoundPorts> {
     this.#wanted = state;
     this.slots.update(routes);
-    // The first one finds out the port, and whether it can be bound at all.
+    // The first one finds out the ports, and whether they can be bound at all.
     await this.#spawn();
     await Promise.all(Array.from({ length: this.#options.workers - 1 }, () => this.#spawn()));
-    return this.#port;
+    return this.#ports;
   }
 
   /** Serves `state` from now on. Workers that are busy with an older one go on from there. */
@@ -106,6 +115,7 @@ export class WorkerPool {
         metrics,
         hasAccessLog: this.#options.writeAccessLog !== undefined,
         proxy: this.#proxy,
+        ticketKeys: this.#ticketKeys,
       },
       {
         onAccessLog: (lines) => this.#options.writeAccessLog?.(lines),
@@ -117,7 +127,11 @@ export class WorkerPool {
     handle.resolve([...this.#resolved]);
     await this.#bring(handle, { added: [...this.slots.entries], removed: [] });
     try {
-      this.#port = await handle.listen({ ...this.#options.listen, port: this.#port });
+      const { listen, listenSecure } = this.#options;
+      this.#ports = await handle.listen(
+        { ...listen, port: this.#ports.http },
+        listenSecure && { ...listenSecure, port: this.#ports.https },
+      );
     } catch (error) {
       // Whether it died or could not listen: it serves nobody, and must not be counted or kept up to date.
       this.#handles.delete(handle);

@@ -40,6 +40,8 @@ export interface WorkerStart {
   readonly metrics: SharedArrayBuffer;
   readonly hasAccessLog: boolean;
   readonly proxy: ProxySettings;
+  /** Those of all threads; undefined: TLS is not ended here. */
+  readonly ticketKeys: Uint8Array | undefined;
 }
 
 export type ToWorker =
@@ -55,7 +57,7 @@ export type ToWorker =
       Gone)
   /** Not answered. */
   | { readonly kind: 'Resolved'; readonly resolved: readonly ResolvedEndpoints[] }
-  | { readonly kind: 'Listen'; readonly options: ListenOptions }
+  | { readonly kind: 'Listen'; readonly options: ListenOptions; readonly isSecure: boolean }
   | { readonly kind: 'Drain'; readonly patienceMs: number; readonly graceMs: number };
 
 export type FromWorker =

@@ -4,15 +4,15 @@ import { IpRanges } from '#http/ip-ranges.ts';
 import { ProxyContext } from '#proxy/proxy-context.ts';
 import { ProxyServer } from '#proxy/proxy-server.ts';
 import { AccessLog } from '#telemetry/access-log.ts';
-import { transport } from '#transport/current.ts';
+import { loadSecureTransport, transport } from '#transport/current.ts';
 import { TimerWheel } from '#transport/timer-wheel.ts';
 import { LiveTable } from './live-table.ts';
 import { MetricWriter } from './metric-slots.ts';
 import { Recorder } from './recorder.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
 
-function serveMain(port: NonNullable<typeof parentPort>): void {
-  const { metrics, hasAccessLog, proxy } = workerData as WorkerStart;
+async function serveMain(port: NonNullable<typeof parentPort>): Promise<void> {
+  const { metrics, hasAccessLog, proxy, ticketKeys } = workerData as WorkerStart;
   const tell = (message: FromWorker): void => port.postMessage(message);
   const accessLog = hasAccessLog ? new AccessLog((lines) => tell({ kind: 'AccessLog', lines })) : undefined;
   const recorder = new Recorder(new MetricWriter(metrics), accessLog);
@@ -26,7 +26,14 @@ function serveMain(port: NonNullable<typeof parentPort>): void {
   );
   context.bodyBytesPerSecond = proxy.bodyBytesPerSecond;
   const server = new ProxyServer(context, proxy.connections);
-  const table = new LiveTable();
+  const tls =
+    ticketKeys === undefined
+      ? undefined
+      : { transport: await loadSecureTransport(), ticketKeys: Buffer.from(ticketKeys) };
+  const table = new LiveTable(undefined, tls);
+
+  const listen = ({ options, isSecure }: Extract<ToWorker, { kind: 'Listen' }>): Promise<number> =>
+    isSecure && tls !== undefined ? server.listenSecure(options, tls.transport) : server.listen(options);
 
   port.on('message', (message: ToWorker) => {
     switch (message.kind) {
@@ -44,7 +51,7 @@ function serveMain(port: NonNullable<typeof parentPort>): void {
         table.resolve(message.resolved);
         break;
       case 'Listen':
-        server.listen(message.options).then(
+        listen(message).then(
           (bound) => tell({ kind: 'Listening', port: bound }),
           (error: unknown) =>
             tell({ kind: 'ListenFailed', message: error instanceof Error ? error.message : String(error) }),
@@ -60,4 +67,4 @@ function serveMain(port: NonNullable<typeof parentPort>): void {
   });
 }
 
-if (parentPort !== null) serveMain(parentPort);
+if (parentPort !== null) await serveMain(parentPort);

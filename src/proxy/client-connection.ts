@@ -22,7 +22,8 @@ import type { Downstream } from './downstream.ts';
 import type { Exchange } from './exchange.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import { LingeringClose } from './lingering-close.ts';
-import { Peer } from './peer.ts';
+import type { Peer } from './peer.ts';
+import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
 import type { LocalResponse } from './local-response.ts';
 import type { Forwarding } from './forwarding.ts';
 import {
@@ -43,12 +44,9 @@ const oneFlightBytes = 14_000;
 /** How long a connection may be silent once a drain has begun. */
 const drainIdleMs = 1000;
 
-/** Told when a connection is gone. */
-export interface ConnectionOwner {
-  onConnectionClosed(connection: ClientConnection): void;
-}
-
-export class ClientConnection implements SocketEvents, RequestSink, Downstream, TimerOwner {
+export class ClientConnection implements SocketEvents, RequestSink, Downstream, TimerOwner, OpenConnection {
+  /** What it was made for, which a host has to be served with; undefined without TLS. */
+  readonly tlsKey: string | undefined;
   isRequestComplete = true;
   isBlocked = false;
   readonly #context: ProxyContext;
@@ -87,11 +85,12 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   #hasHeadTimer = true;
   #lingering: LingeringClose | undefined = undefined;
 
-  constructor(context: ProxyContext, owner: ConnectionOwner, socket: Socket) {
+  constructor(context: ProxyContext, owner: ConnectionOwner, socket: Socket, peer: Peer) {
     this.#context = context;
     this.#owner = owner;
     this.#socket = socket;
-    this.#peer = new Peer(context, socket.remoteAddress);
+    this.#peer = peer;
+    this.tlsKey = peer.tlsKey;
     this.#parser = new RequestParser(this, context.limits);
     this.#timer = new Timer(this);
     this.idleSinceMs = context.now();
@@ -102,13 +101,12 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     return this.#state === State.Open && this.#exchange === undefined && this.#parser.isBetweenMessages;
   }
 
-  /** For a drain that has run out of patience with connections that have no request under way. */
   closeWaiting(): void {
     if (this.isIdle) this.#linger();
     else if (this.#state === State.Open && this.#exchange === undefined) this.#refuse('head-timeout');
   }
 
-  /** The hard way; a body that reads until close must not look complete. */
+  /** A body that reads until close must not look complete. */
   destroy(): void {
     const isCut = this.#exchange !== undefined || this.#socket.pendingBytes > 0;
     if (isCut && this.#framing === 'Close') this.#socket.reset();

@@ -8,6 +8,8 @@ import type { Tunnel } from './tunnel.ts';
 
 export interface Downstream {
   readonly peerAddress: string;
+  /** What the connection was made for, which a host has to be served with; undefined without TLS. */
+  readonly tlsKey: string | undefined;
   /** The client has sent its request to the last byte. */
   readonly isRequestComplete: boolean;
   /** More is waiting to be read by the client than the high-water mark. */

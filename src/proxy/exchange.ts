@@ -93,7 +93,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     const forwarding = this.downstream.forwardingOf(head);
     this.clientAddress = forwarding.clientAddress;
     if (forwarding.requestId !== '') this.requestId = forwarding.requestId;
-    const fault = this.request.place(head, this.#table, forwarding.clientAddress);
+    const fault = this.request.place(head, this.#table, forwarding.clientAddress, this.downstream.tlsKey);
     if (fault !== undefined) return this.#fail(fault);
     const { route } = this.request;
     if (route === undefined) return this.#answer(serverOptions);

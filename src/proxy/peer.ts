@@ -15,10 +15,16 @@ export class Peer {
   /** What has come of a PROXY protocol header; undefined when there is none to wait for. */
   #preface: Buffer | undefined;
 
-  constructor(context: ProxyContext, address: string) {
+  /** What its connection was made for, which a host has to be served with; undefined without TLS. */
+  tlsKey: string | undefined = undefined;
+  /** How it speaks to us. */
+  readonly #scheme: 'http' | 'https';
+
+  constructor(context: ProxyContext, address: string, scheme: 'http' | 'https') {
     this.address = address;
+    this.#scheme = scheme;
     this.#preface = context.proxyProtocolPeers.includes(address) ? nothing : undefined;
-    this.#forwarding = forwardingOfPeer(context, address);
+    this.#forwarding = forwardingOfPeer(context, address, scheme);
   }
 
   /** Its connection begins with a PROXY protocol header that has not come yet. */
@@ -39,16 +45,20 @@ export class Peer {
       case 'Header':
         this.#preface = undefined;
         this.address = header.source ?? this.address;
-        this.#forwarding = forwardingOfPeer(context, this.address);
+        this.#forwarding = forwardingOfPeer(context, this.address, this.#scheme);
         return bytes.subarray(header.length);
     }
   }
 
   forwardingOf(context: ProxyContext, head: RequestHead): Forwarding {
-    return this.#forwarding ?? trustedForwarding(head, this.address, 'http', context.trustedProxies);
+    return this.#forwarding ?? trustedForwarding(head, this.address, this.#scheme, context.trustedProxies);
   }
 }
 
-function forwardingOfPeer(context: ProxyContext, address: string): Forwarding | undefined {
-  return context.trustedProxies.includes(address) ? undefined : untrustedForwarding(address, 'http');
+function forwardingOfPeer(
+  context: ProxyContext,
+  address: string,
+  scheme: 'http' | 'https',
+): Forwarding | undefined {
+  return context.trustedProxies.includes(address) ? undefined : untrustedForwarding(address, scheme);
 }

@@ -12,12 +12,25 @@ import type { ServingTable } from './serving-table.ts';
 
 const mostFreeExchanges = 256;
 
+/** How a connection that was to be one with TLS has begun, or ended. */
+export const handshakeOutcomes = [
+  'completed',
+  'unknown-name',
+  'no-certificate',
+  'malformed',
+  'not-tls',
+  'timeout',
+  'failed',
+] as const;
+export type HandshakeOutcome = (typeof handshakeOutcomes)[number];
+
 /** Where logs and counters hang. The fields of an exchange are valid until onExchangeEnd returns. */
 export interface ProxyObserver {
   onConnectionOpen(): void;
   onConnectionClose(): void;
   /** There was no room for it. */
   onConnectionRefused(): void;
+  onHandshakeEnd(outcome: HandshakeOutcome): void;
   onExchangeStart(): void;
   onExchangeEnd(exchange: Exchange): void;
 }

@@ -1,16 +1,19 @@
 // The listeners of one worker and the connections they accepted.
 import { clock } from '#transport/clock.ts';
-import type { Listener, ListenOptions, Socket } from '#transport/transport.ts';
+import type { SecureTransport } from '#transport/secure-transport.ts';
+import type { Listener, ListenOptions, Socket, SocketEvents } from '#transport/transport.ts';
 import { ClientConnection } from './client-connection.ts';
-import type { ConnectionOwner } from './client-connection.ts';
+import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
+import { Peer } from './peer.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import type { ServingTable } from './serving-table.ts';
+import { TlsGreeting } from './tls-greeting.ts';
 
 const searchPauseMs = 100;
 
 export class ProxyServer implements ConnectionOwner {
   readonly #context: ProxyContext;
-  readonly #connections = new Set<ClientConnection>();
+  readonly #connections = new Set<OpenConnection>();
   readonly #listeners: Listener[] = [];
   readonly #maxConnections: number;
   #searchAgainMs = 0;
@@ -33,16 +36,32 @@ export class ProxyServer implements ConnectionOwner {
 
   /** Resolves to the bound port. Rejects when the address cannot be bound. */
   async listen(options: ListenOptions): Promise<number> {
-    const listener = await this.#context.transport.listen(options, (socket) => this.#accept(socket));
+    const listener = await this.#context.transport.listen(options, (socket) =>
+      this.#accept(socket, () => this.#connectionOf(socket)),
+    );
     this.#listeners.push(listener);
     return listener.port;
+  }
+
+  /** As listen, for clients that speak TLS. */
+  async listenSecure(options: ListenOptions, transport: SecureTransport): Promise<number> {
+    const listener = await transport.listen(options, (socket) =>
+      this.#accept(socket, () => new TlsGreeting(this.#context, this, transport, socket)),
+    );
+    this.#listeners.push(listener);
+    return listener.port;
+  }
+
+  #connectionOf(socket: Socket): ClientConnection {
+    const peer = new Peer(this.#context, socket.remoteAddress, 'http');
+    return new ClientConnection(this.#context, this, socket, peer);
   }
 
   /**
    * Neither runtime can be kept from accepting, and a listener that is closed and opened again would reset whoever waits
    * at it: so what does not fit is accepted and ended.
    */
-  #accept(socket: Socket): ClientConnection | undefined {
+  #accept<T extends OpenConnection & SocketEvents>(socket: Socket, begin: () => T): T | undefined {
     const nowMs = this.#context.now();
     if (this.#connections.size >= this.#maxConnections && nowMs >= this.#searchAgainMs) this.#endIdle(nowMs);
     if (this.#connections.size >= this.#maxConnections) {
@@ -50,7 +69,7 @@ export class ProxyServer implements ConnectionOwner {
       socket.reset();
       return undefined;
     }
-    const connection = new ClientConnection(this.#context, this, socket);
+    const connection = begin();
     this.#connections.add(connection);
     this.#context.observer.onConnectionOpen();
     return connection;
@@ -69,7 +88,12 @@ export class ProxyServer implements ConnectionOwner {
     }
   }
 
-  onConnectionClosed(connection: ClientConnection): void {
+  onConnectionReplaced(before: OpenConnection, after: OpenConnection): void {
+    // One that made way has been counted out, and is ended already.
+    if (this.#connections.delete(before)) this.#connections.add(after);
+  }
+
+  onConnectionClosed(connection: OpenConnection): void {
     this.#connections.delete(connection);
     this.#context.observer.onConnectionClose();
     if (this.#connections.size === 0) this.#onEmpty?.();

@@ -37,9 +37,14 @@ export class RoutedRequest implements MatchRequest {
 
   /**
    * Judges the head, finds its route and picks an upstream by weight, or none where the rule answers itself. `head` is
-   * read now and not kept.
+   * read now and not kept. `tlsKey`: of the connection that it came by.
    */
-  place(head: RequestHead, table: ServingTable | undefined, clientAddress: string): FaultCode | undefined {
+  place(
+    head: RequestHead,
+    table: ServingTable | undefined,
+    clientAddress: string,
+    tlsKey: string | undefined,
+  ): FaultCode | undefined {
     this.method = head.method;
     this.authority = head.authority;
     this.#splitTarget(head.target);
@@ -50,7 +55,7 @@ export class RoutedRequest implements MatchRequest {
     // `OPTIONS *` asks about the server itself, whatever its routes.
     if (head.target === '*') return undefined;
     this.#head = head;
-    const fault = this.#match(head.hostname, table);
+    const fault = this.#match(head.hostname, table, tlsKey);
     this.#head = undefined;
     if (fault !== undefined) return fault;
     this.forwardedPath = this.path;
@@ -85,8 +90,10 @@ export class RoutedRequest implements MatchRequest {
     this.query = question < 0 ? '' : target.slice(question + 1);
   }
 
-  #match(hostname: string, table: ServingTable): FaultCode | undefined {
+  #match(hostname: string, table: ServingTable, tlsKey: string | undefined): FaultCode | undefined {
     const host = table.routes.findHost(hostname);
+    // What was proved to the client is another host's (RFC 9110 15.5.20).
+    if (tlsKey !== undefined && host !== undefined && host.tlsKey !== tlsKey) return 'misdirected';
     if (host === undefined && table.fallback === undefined) return 'route-not-found';
     const normal = normalizePath(this.path, host?.pathPolicy ?? strictPathPolicy);
     if (normal.kind === 'Refused') return 'path-rejected';

@@ -2,7 +2,16 @@
 import type { Settings } from '#model/route-model.ts';
 import type { CompiledRoute } from '#route/compiled-route.ts';
 import type { RouteTable } from '#route/route-table.ts';
+import type { TlsContext } from '#transport/secure-transport.ts';
 import type { Upstream } from '#upstream/upstream.ts';
+
+/** What is served for the name of a ClientHello. */
+export type TlsSelection =
+  | { readonly kind: 'Selected'; readonly context: TlsContext; readonly tlsKey: string }
+  /** There is no such host. */
+  | { readonly kind: 'UnknownName' }
+  /** The host has none, or none that can be used. */
+  | { readonly kind: 'NoCertificate' };
 
 /**
  * A request takes it once, at its head, and finds its route and its upstream then: later, the same lookups may answer for
@@ -15,4 +24,6 @@ export interface ServingTable {
   /** What takes a request that no rule takes; undefined: nothing does. */
   readonly fallback: CompiledRoute | undefined;
   readonly upstreams: { get(id: string): Upstream | undefined };
+  /** `serverName` is undefined where the client names none. */
+  selectTls(serverName: string | undefined): TlsSelection;
 }

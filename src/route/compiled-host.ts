@@ -10,6 +10,8 @@ export class CompiledHost {
   readonly key: string;
   readonly source: VirtualHost;
   readonly pathPolicy: PathPolicy;
+  /** What a connection must have been made for to carry its requests; empty: there is no certificate. */
+  readonly tlsKey: string;
   /** In order of precedence. */
   readonly candidates: readonly Candidate[];
   readonly #exact = new Map<string, Candidate[]>();
@@ -21,6 +23,7 @@ export class CompiledHost {
     this.key = hostKey(host.pattern);
     this.source = host;
     this.pathPolicy = host.pathPolicy;
+    this.tlsKey = host.certificates.join(' ');
     const candidates: Candidate[] = [];
     for (const rule of host.rules) {
       const route = new CompiledRoute(rule);

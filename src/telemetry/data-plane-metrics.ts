@@ -27,6 +27,7 @@ export interface DataPlaneSnapshot {
   readonly durationBuckets: readonly number[];
   readonly connections: number;
   readonly refusedConnections: number;
+  readonly handshakes: readonly (readonly [outcome: string, count: number])[];
   readonly activeRequests: number;
   readonly faults: readonly (readonly [code: string, count: number])[];
   readonly routes: readonly RouteCounts[];
@@ -75,6 +76,13 @@ export const dataPlaneMetrics: readonly MetricDefinition<DataPlaneSnapshot>[] = 
     'Client connections that were ended at once, since there was no room for more.',
     (snapshot) => snapshot.refusedConnections,
   ),
+  {
+    name: 'flint_tls_handshakes_total',
+    type: 'counter',
+    help: 'Connections that were to be ones with TLS, by how that ended.',
+    labels: ['outcome'],
+    values: ({ handshakes }) => handshakes.map(([outcome, value]) => ({ labels: { outcome }, value })),
+  },
   gauge(
     'flint_active_requests',
     'Requests that have begun and not ended.',

@@ -1,4 +1,5 @@
 // The transport of the runtime that this process runs on: the one place that chooses.
+import type { SecureTransport } from './secure-transport.ts';
 import type { Transport } from './transport.ts';
 
 /** Linux's own sockets need its libc by name; wherever they cannot be had, Bun's serve as well, at a higher cost. */
@@ -16,3 +17,8 @@ async function transportOnBun(): Promise<Transport> {
 
 export const transport: Transport =
   process.versions['bun'] === undefined ? (await import('./node.ts')).nodeTransport : await transportOnBun();
+
+/** With the runtime's own TLS, over the sockets of its node:net. Loaded when there is TLS to end. */
+export async function loadSecureTransport(): Promise<SecureTransport> {
+  return (await import('./node-tls.ts')).nodeSecureTransport;
+}

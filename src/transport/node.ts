@@ -11,21 +11,24 @@ interface OwnedSocket extends net.Socket {
 
 const ipv4Mapped = '::ffff:';
 
-class NodeSocket implements Socket {
+export class NodeSocket implements Socket {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localPort: number;
   events: SocketEvents | undefined = undefined;
   code: string | undefined = undefined;
-  readonly #socket: net.Socket;
+  readonly #socket: OwnedSocket;
+  /** What can be reset; of a socket with TLS the one below it. */
+  readonly #plain: net.Socket;
 
-  constructor(socket: OwnedSocket, remoteAddress: string, remotePort: number) {
+  constructor(socket: OwnedSocket, remoteAddress: string, remotePort: number, plain: net.Socket = socket) {
     this.#socket = socket;
+    this.#plain = plain;
     this.remoteAddress = remoteAddress.startsWith(ipv4Mapped)
       ? remoteAddress.slice(ipv4Mapped.length)
       : remoteAddress;
     this.remotePort = remotePort;
-    this.localPort = socket.localPort ?? 0;
+    this.localPort = plain.localPort ?? 0;
     socket[owner] = this;
     socket.on('data', onData);
     socket.on('drain', onDrain);
@@ -64,7 +67,22 @@ class NodeSocket implements Socket {
   }
 
   reset(): void {
-    this.#socket.resetAndDestroy();
+    this.#plain.resetAndDestroy();
+    if (this.#plain !== this.#socket) this.#socket.destroy();
+  }
+
+  /** The socket itself, which is somebody else's now: this one tells nothing more. */
+  release(): net.Socket {
+    const socket = this.#socket;
+    socket.pause();
+    delete socket[owner];
+    socket.off('data', onData);
+    socket.off('drain', onDrain);
+    socket.off('end', onEnd);
+    socket.off('error', onError);
+    socket.off('close', onClose);
+    socket.on('error', ignoreError);
+    return socket;
   }
 }
 
@@ -153,5 +171,5 @@ export const nodeTransport: Transport = {
   },
 };
 
-/** The connection is destroyed at once; its error has nobody to go to. */
+/** Of a connection that is destroyed at once, or whose errors somebody else hears of. */
 function ignoreError(): void {}

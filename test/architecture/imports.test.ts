@@ -25,7 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[] | typeof everything>>
   // Its logs and counters are handed to it.
   operator: ['api', 'kube', 'cluster', 'translate', 'model'],
   upstream: ['http', 'h1', 'model', 'transport'],
-  proxy: ['http', 'h1', 'route', 'filter', 'upstream', 'transport', 'model'],
+  proxy: ['http', 'h1', 'route', 'filter', 'upstream', 'tls', 'transport', 'model'],
   // The composition of a data plane: it hands logs, counters and a transport to the folders that may not know them.
   dataplane: ['kube', 'model', 'route', 'proxy', 'upstream', 'h1', 'http', 'telemetry', 'tls', 'transport'],
   local: ['api', 'translate', 'model', 'dataplane'],

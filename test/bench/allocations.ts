@@ -47,6 +47,7 @@ async function main(): Promise<void> {
     onConnectionOpen: () => {},
     onConnectionClose: () => {},
     onConnectionRefused: () => {},
+    onHandshakeEnd: () => {},
     onExchangeStart: () => {},
     onExchangeEnd: () => {
       requests++;
@@ -61,6 +62,7 @@ async function main(): Promise<void> {
     settings: defaultSettings,
     routes: compile([host('127.0.0.1', 'up')]),
     fallback: undefined,
+    selectTls: () => ({ kind: 'UnknownName' }),
     upstreams: new Map([['up', new Upstream(upstream('up', backendPort))]]),
   });
   const port = await server.listen({ host: '127.0.0.1', port: 0, reusePort: false });

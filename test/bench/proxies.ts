@@ -97,7 +97,7 @@ function flintOn(lab: Lab, runtime: Runtime): StartOn {
     for (let first = 0; first < objects.length; first += hostsPerFile)
       writeFileSync(join(folder, `${first}.yaml`), manifestText(objects.slice(first, first + hostsPerFile)));
     const serving = ['--workers', '1', '--access-log', 'off', '--log-level', 'error'];
-    const listening = ['--http', `127.0.0.1:${port}`, '--admin', '127.0.0.1:0'];
+    const listening = ['--http', `127.0.0.1:${port}`, '--https', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
     const main = join(root, 'src/main.ts');
     return lab.start(proxyCore, lab.binary(runtime), [main, 'run', '-f', folder, ...serving, ...listening]);
   };

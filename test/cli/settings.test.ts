@@ -176,6 +176,7 @@ describe('on top of the file', () => {
         settings,
         set: ['limits.trailerBytes=1'],
         http: host,
+        https: host,
         admin: host,
         workers: 1,
         trustedProxy: ['fd00::/8'],

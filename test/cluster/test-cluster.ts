@@ -328,7 +328,16 @@ export class TestCluster {
   ): Promise<FlintProcess> {
     const token = await this.api.tokenOf('flint-system', 'flint-proxy');
     const folder = this.#writeServiceAccount(name, this.api.caFile, token);
-    const own = ['--service-account', folder, '--http', `${address}:8080`, '--admin', `${address}:9901`];
+    const own = [
+      '--service-account',
+      folder,
+      '--http',
+      `${address}:8080`,
+      '--https',
+      `${address}:8443`,
+      '--admin',
+      `${address}:9901`,
+    ];
     return this.#spawn(
       build,
       ['proxy', ...own, '--workers', '2', '--access-log', 'off', '--drain-delay', '300', ...args],

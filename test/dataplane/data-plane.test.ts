@@ -38,7 +38,7 @@ test('a bundle that is refused changes nothing, and is counted', async (context)
   assert.deepEqual(await dataPlane.apply(good, 1), { kind: 'Applied' });
   await dataPlane.served(1);
   assert.equal(dataPlane.isReady, true);
-  assert.equal(await get(dataPlane.httpPort, 'a.test'), '200 one');
+  assert.equal(await get(dataPlane.ports.http, 'a.test'), '200 one');
 
   const other = encode(model([host('b.test', 'up')], [upstream('up', port)]));
   // One that is new: what is known by its digest is not read again.
@@ -51,7 +51,7 @@ test('a bundle that is refused changes nothing, and is counted', async (context)
     { ...other, chunks: other.chunks.with(at, { ...chunk, text: `${chunk.text} ` }) },
   ])
     assert.equal((await dataPlane.apply(broken, 2)).kind, 'Refused');
-  assert.equal(await get(dataPlane.httpPort, 'a.test'), '200 one');
+  assert.equal(await get(dataPlane.ports.http, 'a.test'), '200 one');
   const metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
   assert.match(metrics, /flint_refused_bundles_total\{refusal="UnknownSchema"\} 1/);
   assert.match(
@@ -94,8 +94,8 @@ test('tables that change faster than workers take them end at the newest', async
   for (let sequence = 1; sequence <= 60; sequence++)
     await dataPlane.apply(encode(model([host(`h${sequence}.test`, 'up')], [upstream('up', port)])), sequence);
   await dataPlane.served(60);
-  assert.equal(await get(dataPlane.httpPort, 'h60.test'), '200 x');
-  assert.match(await get(dataPlane.httpPort, 'h59.test'), /^404 /);
+  assert.equal(await get(dataPlane.ports.http, 'h60.test'), '200 x');
+  assert.match(await get(dataPlane.ports.http, 'h59.test'), /^404 /);
 });
 
 test('a port that is taken is an error of the first table', async (context) => {
@@ -122,7 +122,7 @@ test('a worker that dies is reported with its error', async () => {
     onExit = resolve;
   });
   const handle = new WorkerHandle(
-    { metrics: newMetricMemory(), hasAccessLog: false, proxy: defaultProxySettings },
+    { metrics: newMetricMemory(), hasAccessLog: false, proxy: defaultProxySettings, ticketKeys: undefined },
     {
       onAccessLog: () => {},
       onExit: (_, error) => {

@@ -49,7 +49,7 @@ class Names {
   }
 
   get(hostname: string): Promise<string> {
-    return get(this.dataPlane.httpPort, hostname);
+    return get(this.dataPlane.ports.http, hostname);
   }
 
   /** An answer takes its time, and so do the threads that are told of it. */

@@ -1,7 +1,7 @@
 // Tables as a data plane makes them of whole bundles, and as one of its threads serves them.
 import assert from 'node:assert/strict';
 import { LiveTable } from '#dataplane/live-table.ts';
-import type { TableBounds } from '#dataplane/live-table.ts';
+import type { TableBounds, TlsTerms } from '#dataplane/live-table.ts';
 import { goneBetween, piecesBetween } from '#dataplane/table-state.ts';
 import type { TableState } from '#dataplane/table-state.ts';
 import type { TableStore, Taken } from '#dataplane/table-store.ts';
@@ -25,8 +25,8 @@ export class TableThread {
   readonly #table: LiveTable;
   #state: TableState | undefined = undefined;
 
-  constructor(bounds?: TableBounds) {
-    this.#table = new LiveTable(bounds);
+  constructor(bounds?: TableBounds, tls?: TlsTerms) {
+    this.#table = new LiveTable(bounds, tls);
   }
 
   /** Everything but the flip. */

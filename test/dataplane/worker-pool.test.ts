@@ -24,6 +24,7 @@ test('a worker that dies is replaced by one with the newest table, and counters 
   const pool = new WorkerPool({
     workers: 1,
     listen: { host: '127.0.0.1', port: 0, reusePort: true },
+    listenSecure: undefined,
     proxy: defaultProxySettings,
     logger: createLogger('silent'),
     writeAccessLog: undefined,
@@ -37,7 +38,7 @@ test('a worker that dies is replaced by one with the newest table, and counters 
   context.after(() => pool.terminate());
   const store = new TableStore();
   const first = take(store, model([host('a.test', 'up')], [upstream('up')]), 1);
-  const port = await pool.start(first.state, first.routes);
+  const { http: port } = await pool.start(first.state, first.routes);
   const second = take(store, model([host('b.test', 'up')], [upstream('up')]), 2);
   pool.update(second.state, second.routes);
   while (handles[0]?.state?.head.revision !== 2) await new Promise((resolve) => setTimeout(resolve, 5));

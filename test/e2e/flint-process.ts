@@ -21,6 +21,7 @@ export interface AccessLine {
 
 export class FlintProcess {
   httpPort = 0;
+  httpsPort = 0;
   adminPort = 0;
   /** Messages of the log on standard error, parsed. */
   readonly log: Readonly<Record<string, unknown>>[] = [];
@@ -129,7 +130,17 @@ export async function startFlint(
 ): Promise<FlintProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'flint-e2e-'));
   writeFileSync(join(folder, 'manifests.yaml'), manifests);
-  const options = ['-f', folder, '--http', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args];
+  const options = [
+    '-f',
+    folder,
+    '--http',
+    '127.0.0.1:0',
+    '--https',
+    '127.0.0.1:0',
+    '--admin',
+    '127.0.0.1:0',
+    ...args,
+  ];
   const command = [join(root, 'hack/runtime'), runtime, 'src/main.ts', 'run', ...options];
   // Both limits, soft and hard: the runtimes raise the soft one by themselves.
   const limit = descriptorLimit === undefined ? '' : `ulimit -n ${descriptorLimit} && `;
@@ -145,6 +156,7 @@ export async function startFlint(
   await flint.until(() => flint.said('listening'));
   const listening = flint.log.find(({ msg }) => msg === 'listening');
   flint.httpPort = Number(listening?.['http']);
+  flint.httpsPort = Number(listening?.['https']);
   flint.adminPort = Number(listening?.['admin']);
   return flint;
 }

@@ -1,0 +1,87 @@
+// The TLS contexts of one thread, made when a client asks for a host, and made again when one of its pairs is another one.
+import { createHash } from 'node:crypto';
+import type { TlsSelection } from '#proxy/serving-table.ts';
+import type { CompiledHost } from '#route/compiled-host.ts';
+import type { KeyPair, SecureTransport, TlsContext } from '#transport/secure-transport.ts';
+import { readPair } from './pair-text.ts';
+import { nowhere } from './slabs.ts';
+import type { StagedIndex } from './staged-index.ts';
+
+/** A context takes 35 KB and 0.4 ms. */
+const mostContexts = 1024;
+
+const noCertificate: TlsSelection = { kind: 'NoCertificate' };
+
+interface Live {
+  /** Where its pairs stand: another version of one stands elsewhere. */
+  readonly places: readonly number[];
+  readonly context: TlsContext | undefined;
+}
+
+export class LiveContexts {
+  readonly #index: StagedIndex;
+  readonly #transport: SecureTransport;
+  readonly #ticketKeys: Buffer;
+  /** By host and certificates; the one that was asked for longest ago first. */
+  readonly #live = new Map<string, Live>();
+
+  constructor(index: StagedIndex, transport: SecureTransport, ticketKeys: Buffer) {
+    this.#index = index;
+    this.#transport = transport;
+    this.#ticketKeys = ticketKeys;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** Connections that are open keep the context that they were made with. */
+  select({ key, tlsKey, source }: CompiledHost): TlsSelection {
+    const name = `${key} ${tlsKey}`;
+    const places = this.#placesOf(source.certificates);
+    const known = this.#live.get(name);
+    const live = known !== undefined && isSame(known.places, places) ? known : this.#make(name, places);
+    this.#live.delete(name);
+    this.#live.set(name, live);
+    if (live.context === undefined) return noCertificate;
+    return { kind: 'Selected', context: live.context, tlsKey };
+  }
+
+  /** Of those that are there: a Secret may be on its way. */
+  #placesOf(certificates: readonly string[]): readonly number[] {
+    const places: number[] = [];
+    for (const id of certificates) {
+      const number = this.#index.find(id);
+      const place = number < 0 ? nowhere : this.#index.placeOf(number);
+      if (place !== nowhere) places.push(place);
+    }
+    return places;
+  }
+
+  #make(name: string, places: readonly number[]): Live {
+    if (this.#live.size >= mostContexts)
+      for (const [oldest] of this.#live) {
+        this.#live.delete(oldest);
+        break;
+      }
+    const pairs = places.map((place) => readPair(this.#index.textAt(place)));
+    return { places, context: pairs.length === 0 ? undefined : this.#create(name, pairs) };
+  }
+
+  /** A pair that the runtime does not take fails the names that it is for, and nobody else's. */
+  #create(name: string, pairs: readonly KeyPair[]): TlsContext | undefined {
+    try {
+      return this.#transport.createContext({
+        pairs,
+        sessionScope: createHash('sha256').update(name).digest('base64url').slice(0, 32),
+        ticketKeys: this.#ticketKeys,
+      });
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function isSame(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((place, index) => place === b[index]);
+}

@@ -1,0 +1,185 @@
+// An accepted connection until it is a client connection with TLS: its first bytes say for which name it is made.
+//
+//   [PROXY header] --> ClientHello --> context of that name --> handshake --> ClientConnection
+//                         \-- no name, no certificate, not TLS: an alert, and the end --/
+import { Alert, fatalAlert } from '#tls/alert.ts';
+import { parseClientHello } from '#tls/client-hello.ts';
+import type { SecureEvents, SecureTransport } from '#transport/secure-transport.ts';
+import { Timer } from '#transport/timer-wheel.ts';
+import type { TimerOwner } from '#transport/timer-wheel.ts';
+import type { Socket, SocketEvents } from '#transport/transport.ts';
+import { ClientConnection } from './client-connection.ts';
+import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
+import { LingeringClose } from './lingering-close.ts';
+import { Peer } from './peer.ts';
+import type { HandshakeOutcome, ProxyContext } from './proxy-context.ts';
+
+/** What is spoken over TLS here, the preferred one first. */
+const protocols: readonly string[] = ['http/1.1'];
+const nothing = Buffer.alloc(0);
+
+export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
+  readonly isIdle = true;
+  readonly idleSinceMs: number;
+  readonly #context: ProxyContext;
+  readonly #owner: ConnectionOwner;
+  readonly #transport: SecureTransport;
+  readonly #peer: Peer;
+  readonly #timer: Timer;
+  #socket: Socket;
+  #received: Buffer = nothing;
+  /** How it ended is known, and counted. */
+  #isDecided = false;
+  #lingering: LingeringClose | undefined = undefined;
+
+  constructor(context: ProxyContext, owner: ConnectionOwner, transport: SecureTransport, socket: Socket) {
+    this.#context = context;
+    this.#owner = owner;
+    this.#transport = transport;
+    this.#socket = socket;
+    this.#peer = new Peer(context, socket.remoteAddress, 'https');
+    this.#timer = new Timer(this);
+    this.idleSinceMs = context.now();
+    const timeoutMs = context.table?.settings.headTimeoutMs ?? 0;
+    if (timeoutMs > 0) context.timers.set(this.#timer, timeoutMs);
+  }
+
+  onBytes(bytes: Buffer): void {
+    this.#lingering?.onBytes();
+    if (this.#isDecided) return;
+    const rest = this.#peer.isUnknown ? this.#peer.introduce(this.#context, bytes) : bytes;
+    if (rest === undefined) this.#end('malformed');
+    else if (!this.#peer.isUnknown) this.#greet(Buffer.concat([this.#received, rest]));
+  }
+
+  #greet(received: Buffer): void {
+    this.#received = received;
+    if (received.length === 0) return;
+    const read = parseClientHello(received);
+    switch (read.kind) {
+      case 'Incomplete':
+        return;
+      case 'NotTls':
+        // Whoever speaks no TLS understands no alert.
+        this.#end('not-tls');
+        return;
+      case 'Refused':
+        this.#refuse(read.alert, 'malformed');
+        return;
+      case 'Hello':
+        this.#answer(read.hello.serverName);
+    }
+  }
+
+  #answer(serverName: string | undefined): void {
+    const selection = this.#context.table?.selectTls(serverName);
+    switch (selection?.kind) {
+      case undefined:
+      case 'NoCertificate':
+        this.#refuse(Alert.InternalError, 'no-certificate');
+        return;
+      case 'UnknownName':
+        this.#refuse(Alert.UnrecognizedName, 'unknown-name');
+        return;
+      case 'Selected': {
+        const received = this.#received;
+        this.#received = nothing;
+        this.#socket = this.#transport.secure(
+          this.#socket,
+          received,
+          selection.context,
+          protocols,
+          new Handshake(this, selection.tlsKey),
+        );
+      }
+    }
+  }
+
+  /** The handshake is over: the connection goes on as one of HTTP. */
+  becomeConnection(tlsKey: string): ClientConnection {
+    this.#decide('completed');
+    this.#peer.tlsKey = tlsKey;
+    const connection = new ClientConnection(this.#context, this.#owner, this.#socket, this.#peer);
+    this.#owner.onConnectionReplaced(this, connection);
+    return connection;
+  }
+
+  #refuse(alert: Alert, outcome: HandshakeOutcome): void {
+    const record = fatalAlert(alert);
+    this.#socket.write(record, 0, record.length);
+    this.#received = nothing;
+    this.#decide(outcome);
+    this.#lingering = new LingeringClose(this.#context, this.#socket, () => this.destroy());
+  }
+
+  onDrain(): void {}
+
+  onEnd(): void {
+    this.#socket.destroy();
+  }
+
+  onClose(): void {
+    this.#decide('failed');
+    this.#lingering?.onClose();
+    this.#owner.onConnectionClosed(this);
+  }
+
+  onTimer(): void {
+    this.#end('timeout');
+  }
+
+  #end(outcome: HandshakeOutcome): void {
+    this.#decide(outcome);
+    this.#socket.destroy();
+  }
+
+  /** Once: what comes after it changes nothing. */
+  #decide(outcome: HandshakeOutcome): void {
+    if (this.#isDecided) return;
+    this.#isDecided = true;
+    this.#context.timers.clear(this.#timer);
+    this.#context.observer.onHandshakeEnd(outcome);
+  }
+
+  closeWaiting(): void {
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.#end('failed');
+  }
+}
+
+/** The events of a secured socket: those of its handshake, then those of the connection. */
+class Handshake implements SecureEvents {
+  readonly #greeting: TlsGreeting;
+  readonly #tlsKey: string;
+  #connection: ClientConnection | undefined = undefined;
+
+  constructor(greeting: TlsGreeting, tlsKey: string) {
+    this.#greeting = greeting;
+    this.#tlsKey = tlsKey;
+  }
+
+  onSecured(): void {
+    this.#connection ??= this.#greeting.becomeConnection(this.#tlsKey);
+  }
+
+  onBytes(bytes: Buffer): void {
+    this.#connection?.onBytes(bytes);
+  }
+
+  onDrain(): void {
+    this.#connection?.onDrain();
+  }
+
+  onEnd(): void {
+    if (this.#connection === undefined) this.#greeting.onEnd();
+    else this.#connection.onEnd();
+  }
+
+  onClose(): void {
+    if (this.#connection === undefined) this.#greeting.onClose();
+    else this.#connection.onClose();
+  }
+}

@@ -1,0 +1,55 @@
+// TLS by node:tls over the sockets of node:net, on either runtime.
+//
+// One TLSSocket for each connection and no tls.Server: its SNICallback can give certificates only, neither an alert nor
+// another policy, and by now the name has been read.
+import { createSecureContext, TLSSocket } from 'node:tls';
+import type { SecureContext } from 'node:tls';
+import { NodeSocket, nodeTransport } from './node.ts';
+import type { SecureEvents, SecureTransport, TlsContext } from './secure-transport.ts';
+import type { Socket } from './transport.ts';
+
+/** TLS 1.2 with forward secrecy and authenticated encryption only; those of TLS 1.3 are all that there are. */
+const ciphers = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
+export const nodeSecureTransport: SecureTransport = {
+  canReusePort: nodeTransport.canReusePort,
+  listen: (options, onConnection) => nodeTransport.listen(options, onConnection),
+
+  createContext({ pairs, sessionScope, ticketKeys }) {
+    return createSecureContext({
+      cert: pairs.map(({ chain }) => chain),
+      key: pairs.map(({ key }) => key),
+      minVersion: 'TLSv1.2',
+      ciphers,
+      honorCipherOrder: true,
+      sessionIdContext: sessionScope,
+      ticketKeys,
+    }) as unknown as TlsContext;
+  },
+
+  secure(socket: Socket, bytes, context, protocols, events: SecureEvents): Socket {
+    if (!(socket instanceof NodeSocket)) throw new TypeError('the socket is of another transport');
+    const { remoteAddress, remotePort } = socket;
+    const plain = socket.release();
+    plain.unshift(bytes);
+    const secured = new TLSSocket(plain, {
+      isServer: true,
+      secureContext: context as unknown as SecureContext,
+      ALPNProtocols: [...protocols],
+    });
+    const owned = new NodeSocket(secured, remoteAddress, remotePort, plain);
+    owned.events = events;
+    secured.once('secure', () => events.onSecured());
+    return owned;
+  },
+};

@@ -1,0 +1,325 @@
+// HTTPS as clients see it: the certificate of the name that they ask for, one tenant's trouble kept from the others, and
+// connections that no change of a certificate touches.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { RequestOptions } from 'node:https';
+import { connect as connectPlain } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { connect } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import { createAuthority, generateKey } from '../tls/certificates.ts';
+import type { Issued } from '../tls/certificates.ts';
+import { helloMessage, inRecords, serverName } from '../tls/hello-bytes.ts';
+import { echoBackend } from './backends.ts';
+import type { Echo } from './backends.ts';
+import { startFlint } from './flint-process.ts';
+import type { FlintProcess } from './flint-process.ts';
+import { simpleRoute, service, yaml } from './manifests.ts';
+
+const authority = createAuthority();
+
+function pairFor(name: string, key = generateKey()): Issued {
+  return authority.issue({ dnsNames: [name], key });
+}
+
+function secret(name: string, pair: Issued): unknown {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/tls',
+    metadata: { name },
+    stringData: { 'tls.crt': authority.chainOf(pair), 'tls.key': pair.keyPem },
+  };
+}
+
+function secureRoute(hostname: string, serviceName: string, ...secrets: readonly string[]): unknown {
+  const object = simpleRoute(hostname, serviceName) as { readonly spec: object };
+  return { ...object, spec: { ...object.spec, tls: { certificateRefs: secrets.map((name) => ({ name })) } } };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly fault: string;
+  readonly dnsNames: string;
+}
+
+/** One request over a connection of its own. */
+async function ask(
+  flint: FlintProcess,
+  name: string,
+  { path = '/', ...options }: RequestOptions = {},
+): Promise<Answer> {
+  const request = httpsRequest({
+    host: '127.0.0.1',
+    port: flint.httpsPort,
+    servername: name,
+    ca: authority.root.certificate,
+    headers: { host: name },
+    agent: false,
+    path,
+    ...options,
+  });
+  request.end();
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const chunk of response) text += String(chunk);
+  return {
+    status: response.statusCode ?? 0,
+    text,
+    fault: String(response.headers['x-flint-fault'] ?? ''),
+    dnsNames: (response.socket as TLSSocket).getPeerCertificate().subjectaltname ?? '',
+  };
+}
+
+/** The code that a client gives to a handshake that fails. */
+async function failureOf(flint: FlintProcess, options: ConnectionOptions): Promise<string> {
+  const socket = connect({
+    host: '127.0.0.1',
+    port: flint.httpsPort,
+    ca: authority.root.certificate,
+    ...options,
+  });
+  const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+  socket.destroy();
+  return error.code ?? error.message;
+}
+
+async function open(flint: FlintProcess, name: string, options: ConnectionOptions = {}): Promise<TLSSocket> {
+  const socket = connect({
+    host: '127.0.0.1',
+    port: flint.httpsPort,
+    servername: name,
+    ca: authority.root.certificate,
+    ...options,
+  });
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+/** Answers `/N` with N bytes. */
+async function largeBackend(context: TestContext): Promise<number> {
+  const server = createServer((request, response) => {
+    response.end(Buffer.alloc(Number(request.url?.slice(1)), 'x'));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+async function scene(context: TestContext): Promise<{ flint: FlintProcess; objects: readonly unknown[] }> {
+  const objects = [
+    ...service('shop', [(await echoBackend(context, 'shop')).port]),
+    ...service('blog', [(await echoBackend(context, 'blog')).port]),
+    ...service('large', [await largeBackend(context)]),
+    secret('shop-tls', pairFor('shop.test')),
+    secret('any-tls', pairFor('*.blog.test')),
+    secureRoute('shop.test', 'shop', 'shop-tls'),
+    secureRoute('*.blog.test', 'blog', 'any-tls'),
+    secureRoute('missing.test', 'shop', 'nowhere-tls'),
+    secret('large-tls', pairFor('large.test')),
+    secureRoute('large.test', 'large', 'large-tls'),
+    simpleRoute('plain.test', 'shop'),
+  ];
+  const flint = await startFlint(context, yaml(...objects), ['--workers', '2']);
+  return { flint, objects };
+}
+
+test('each name is served with its own certificate, exact before wildcard', async (context) => {
+  const { flint } = await scene(context);
+  const shop = await ask(flint, 'shop.test');
+  assert.deepEqual([shop.status, shop.dnsNames], [200, 'DNS:shop.test']);
+  assert.match(shop.text, /"x-forwarded-proto":"https"/);
+  const blog = await ask(flint, 'a.blog.test');
+  assert.deepEqual([blog.status, blog.dnsNames], [200, 'DNS:*.blog.test']);
+});
+
+test('a name that nobody serves is told so, and so is one without a certificate; the others are served', async (context) => {
+  const { flint } = await scene(context);
+  assert.match(await failureOf(flint, { servername: 'nobody.test' }), /UNRECOGNIZED_NAME/);
+  assert.match(await failureOf(flint, { servername: '' }), /UNRECOGNIZED_NAME/);
+  assert.match(await failureOf(flint, { servername: 'missing.test' }), /INTERNAL_ERROR/);
+  assert.match(await failureOf(flint, { servername: 'plain.test' }), /INTERNAL_ERROR/);
+  assert.equal((await ask(flint, 'shop.test')).status, 200);
+  const outcomes = { 'unknown-name': 2, 'no-certificate': 2, completed: 1, failed: 0 };
+  for (const [outcome, count] of Object.entries(outcomes))
+    assert.equal(await flint.metric(`flint_tls_handshakes_total{outcome="${outcome}"}`), count, outcome);
+});
+
+test('a request for a host with another certificate is misdirected, and the connection goes on', async (context) => {
+  const { flint } = await scene(context);
+  const other = await ask(flint, 'shop.test', { headers: { host: 'a.blog.test' } });
+  assert.deepEqual([other.status, other.fault], [421, 'misdirected']);
+  const plain = await ask(flint, 'shop.test', { headers: { host: 'plain.test' } });
+  assert.equal(plain.status, 421);
+  const nobody = await ask(flint, 'shop.test', { headers: { host: 'nobody.test' } });
+  assert.equal(nobody.status, 404);
+  const socket = await open(flint, 'shop.test');
+  socket.write('GET / HTTP/1.1\r\nHost: a.blog.test\r\n\r\nGET / HTTP/1.1\r\nHost: shop.test\r\n\r\n');
+  let text = '';
+  while (!text.includes('HTTP/1.1 200')) text += String((await once(socket, 'data'))[0]);
+  assert.match(text, /^HTTP\/1.1 421 /);
+  socket.destroy();
+});
+
+test('a renewed certificate is used by the next connection, and touches none that is open', async (context) => {
+  const { flint, objects } = await scene(context);
+  const before = await open(flint, 'shop.test');
+  const { serialNumber } = before.getPeerCertificate();
+  await flint.apply(
+    yaml(
+      ...objects.map((object) =>
+        (object as { metadata: { name: string } }).metadata.name === 'shop-tls'
+          ? secret('shop-tls', pairFor('shop.test'))
+          : object,
+      ),
+    ),
+  );
+  for (let connections = 0; connections < 8; connections++) {
+    const after = await open(flint, 'shop.test');
+    assert.notEqual(after.getPeerCertificate().serialNumber, serialNumber);
+    after.destroy();
+  }
+  before.write('GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n');
+  assert.match(String((await once(before, 'data'))[0]), /^HTTP\/1.1 200 /);
+  before.destroy();
+});
+
+test('RSA and ECDSA stand side by side: the client decides', async (context) => {
+  const pairs = [pairFor('shop.test'), pairFor('shop.test', generateKey('RSA-2048'))];
+  const flint = await startFlint(
+    context,
+    yaml(
+      ...service('shop', [(await echoBackend(context, 'shop')).port]),
+      ...pairs.map((pair, index) => secret(`pair-${index}`, pair)),
+      secureRoute('shop.test', 'shop', 'pair-0', 'pair-1'),
+    ),
+  );
+  for (const [ciphers, bits] of [
+    ['ECDHE-ECDSA-AES128-GCM-SHA256', 256],
+    ['ECDHE-RSA-AES128-GCM-SHA256', 2048],
+  ] as const) {
+    const socket = await open(flint, 'shop.test', { ciphers, maxVersion: 'TLSv1.2' });
+    assert.equal(socket.getPeerCertificate().bits, bits);
+    socket.destroy();
+  }
+});
+
+test('TLS 1.2 and 1.3 are spoken, nothing older; http/1.1 is chosen, and nothing that is not offered', async (context) => {
+  const { flint } = await scene(context);
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const socket = await open(flint, 'shop.test', {
+      minVersion: version,
+      maxVersion: version,
+      ALPNProtocols: ['h2', 'http/1.1'],
+    });
+    assert.deepEqual([socket.getProtocol(), socket.alpnProtocol], [version, 'http/1.1']);
+    socket.destroy();
+  }
+  const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+  assert.match(
+    await failureOf(flint, { servername: 'shop.test', ...old }),
+    /PROTOCOL_VERSION|HANDSHAKE_FAILURE/,
+  );
+});
+
+test('a ClientHello may come in many pieces; what is none ends', async (context) => {
+  const { flint } = await scene(context);
+  const hello = inRecords(helloMessage({ extensions: [serverName('nobody.test')] }), 40);
+  const slow = connectPlain({ host: '127.0.0.1', port: flint.httpsPort, noDelay: true });
+  for (const byte of hello) slow.write(Buffer.from([byte]));
+  assert.deepEqual([...((await once(slow, 'data')) as [Buffer])[0]], [21, 3, 3, 0, 2, 2, 112]);
+  slow.destroy();
+  const plain = connectPlain({ host: '127.0.0.1', port: flint.httpsPort });
+  plain.write('GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n');
+  plain.resume();
+  plain.on('error', () => {});
+  await once(plain, 'close');
+  const broken = connectPlain({ host: '127.0.0.1', port: flint.httpsPort });
+  broken.write(inRecords(Buffer.from([2, 0, 0, 1, 0])));
+  assert.deepEqual([...((await once(broken, 'data')) as [Buffer])[0]], [21, 3, 3, 0, 2, 2, 10]);
+  broken.destroy();
+});
+
+test('a client that sends half a ClientHello, or begins a handshake and falls silent, is ended in time', async (context) => {
+  const objects = [
+    ...service('shop', [(await echoBackend(context, 'shop')).port]),
+    secret('shop-tls', pairFor('shop.test')),
+    secureRoute('shop.test', 'shop', 'shop-tls'),
+  ];
+  const flint = await startFlint(context, yaml(...objects), ['--set', 'timeouts.head=300ms']);
+  const hello = inRecords(helloMessage({ extensions: [serverName('shop.test')] }));
+  for (const length of [0, 30]) {
+    const half = connectPlain({ host: '127.0.0.1', port: flint.httpsPort });
+    half.on('error', () => {});
+    if (length > 0) half.write(hello.subarray(0, length));
+    half.resume();
+    await once(half, 'close');
+  }
+});
+
+test('large bodies go both ways, and a slow reader of one holds nobody up', async (context) => {
+  const { flint } = await scene(context);
+  const slow = await open(flint, 'large.test');
+  slow.pause();
+  slow.write('GET /8388608 HTTP/1.1\r\nHost: large.test\r\n\r\n');
+  const large = await ask(flint, 'large.test', { path: '/3000000' });
+  assert.equal(large.text.length, 3_000_000);
+  slow.destroy();
+  const request = httpsRequest({
+    host: '127.0.0.1',
+    port: flint.httpsPort,
+    servername: 'shop.test',
+    ca: authority.root.certificate,
+    headers: { host: 'shop.test' },
+    agent: false,
+    method: 'POST',
+    path: '/upload',
+  });
+  request.end(Buffer.alloc(3_000_000, 'a'));
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const chunk of response) text += String(chunk);
+  assert.equal((JSON.parse(text) as Echo).body, '3000000');
+});
+
+test('clients that vanish in the middle of anything leave nothing behind', async (context) => {
+  const { flint } = await scene(context);
+  for (let round = 0; round < 40; round++) {
+    const socket = connect({
+      host: '127.0.0.1',
+      port: flint.httpsPort,
+      servername: 'large.test',
+      ca: authority.root.certificate,
+    });
+    socket.on('error', () => {});
+    if (round % 4 === 1) await once(socket, 'connect');
+    if (round % 4 >= 2) await once(socket, 'secureConnect');
+    if (round % 4 === 3) socket.write('GET /1000000 HTTP/1.1\r\nHost: large.test\r\n\r\n');
+    socket.destroy();
+  }
+  assert.equal((await ask(flint, 'shop.test')).status, 200);
+  while ((await flint.metric('flint_connections')) > 0)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
+test('a drain ends connections with their responses', async (context) => {
+  const { flint } = await scene(context);
+  const socket = await open(flint, 'shop.test');
+  const stopped = flint.stop('SIGTERM');
+  await flint.until(() => flint.said('stopping'));
+  socket.write('GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n');
+  const [bytes] = (await once(socket, 'data')) as [Buffer];
+  assert.match(String(bytes), /^HTTP\/1.1 200 /);
+  socket.resume();
+  assert.equal(await stopped, 0);
+});
