@@ -77,7 +77,11 @@ export interface RouteTls {
   /** Names of Secrets of the same namespace. */
   readonly certificateRefs: readonly string[];
   readonly issuerRef?: IssuerRef | undefined;
+  /** What plain HTTP gets; absent: Redirect. */
+  readonly plaintext?: Plaintext | undefined;
 }
+
+export type Plaintext = 'Redirect' | 'Serve' | 'Reject';
 
 export interface IngressRoute {
   readonly namespace: string;
@@ -127,7 +131,8 @@ export function parseIngressRoute(object: KubernetesObject): Parsed<IngressRoute
 
 function readTls(tls: FieldReader | undefined, hostnames: readonly string[]): RouteTls | undefined {
   if (tls === undefined) return undefined;
-  tls.refuseUnknown(['certificateRefs', 'issuerRef']);
+  tls.refuseUnknown(['certificateRefs', 'issuerRef', 'plaintext']);
+  const plaintext = tls.oneOf('plaintext', ['Redirect', 'Serve', 'Reject']);
   const certificateRefs = tls.objects('certificateRefs', 8).map((ref) => {
     ref.refuseUnknown(['name']);
     const name = ref.requiredString('name');
@@ -138,7 +143,7 @@ function readTls(tls: FieldReader | undefined, hostnames: readonly string[]): Ro
   if (new Set(certificateRefs).size < certificateRefs.length)
     tls.refuse('certificateRefs', 'names a Secret twice');
   const issuer = tls.object('issuerRef');
-  if (issuer === undefined) return { certificateRefs };
+  if (issuer === undefined) return { certificateRefs, plaintext };
   issuer.refuseUnknown(['name', 'kind', 'group']);
   if (certificateRefs.length > 1) tls.refuse('issuerRef', 'needs exactly one entry in certificateRefs');
   if (hostnames.includes('*')) tls.refuse('issuerRef', 'cannot issue a certificate for the host "*"');
@@ -149,7 +154,7 @@ function readTls(tls: FieldReader | undefined, hostnames: readonly string[]): Ro
   };
   if (issuerRef.name.length > 253 || !objectName.test(issuerRef.name))
     issuer.refuse('name', `"${issuerRef.name}" is no name of an issuer`);
-  return { certificateRefs, issuerRef };
+  return { certificateRefs, issuerRef, plaintext };
 }
 
 function readName(reader: FieldReader, key: string, grammar: RegExp): string | undefined {

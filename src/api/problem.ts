@@ -5,6 +5,7 @@ export const problemReasons = [
   'HostnameConflict',
   'RouteConflict',
   'PathPolicyConflict',
+  'PlaintextConflict',
   'HostTooLarge',
   'ModelTooLarge',
   'BackendNotFound',

@@ -150,6 +150,11 @@ function servingOptions(command: Command, adminHost: string): Command {
       host: '0.0.0.0',
       port: 8443,
     })
+    .option(
+      '--public-https-port <port>',
+      'where clients reach --https, for redirects (default: 443 in a cluster, else the port of --https)',
+      parsePort,
+    )
     .option('--admin <host:port>', 'where to serve /metrics, /livez, /readyz and /revision', parseHostPort, {
       host: adminHost,
       port: 9901,
@@ -231,6 +236,13 @@ function parseNamespacedName(text: string): NamespacedName {
 export interface HostPort {
   readonly host: string;
   readonly port: number;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^[0-9]{1,5}$/.test(text) || port < 1 || port > 65_535)
+    throw new InvalidArgumentError('It is no port from 1 to 65535.');
+  return port;
 }
 
 function parseHostPort(text: string): HostPort {

@@ -11,6 +11,8 @@ import type { FlintSettings, SettingsOptions } from './settings.ts';
 export interface ServingOptions extends SettingsOptions {
   readonly http: HostPort;
   readonly https: HostPort;
+  /** Absent: 443. */
+  readonly publicHttpsPort?: number;
   readonly admin: HostPort;
   readonly workers?: number;
   readonly trustedProxy: readonly string[];
@@ -42,7 +44,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
       https: options.https,
       admin: options.admin,
       workers: options.workers ?? availableParallelism(),
-      proxy: { ...settings.proxy, trustedProxies },
+      proxy: { ...settings.proxy, trustedProxies, publicHttpsPort: options.publicHttpsPort ?? 443 },
       logger,
       writeAccessLog: accessLog === undefined ? undefined : (lines) => accessLog.write(lines),
     },

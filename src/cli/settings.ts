@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { parseDurationMs } from '#api/duration.ts';
 import { defaultParserLimits } from '#h1/parser-limits.ts';
 import { parseCidr } from '#http/ip-ranges.ts';
+import { defaultProxySettings } from '#dataplane/worker-protocol.ts';
 import type { ProxySettings } from '#dataplane/worker-protocol.ts';
 import { defaultLoadBalancing, defaultSettings } from '#model/default-settings.ts';
 import type { LoadBalancing } from '#model/route-model.ts';
@@ -255,6 +256,7 @@ function settingsOf(values: ReadonlyMap<string, unknown>): FlintSettings {
       connections: count('limits.connections'),
       trustedProxies: value('trustedProxies') as readonly string[],
       proxyProtocolPeers: value('proxyProtocol') as readonly string[],
+      publicHttpsPort: defaultProxySettings.publicHttpsPort,
     },
   };
 }

@@ -11,12 +11,14 @@ import type {
   MethodMatch,
   NamedMatch,
   PathMatch,
+  Plaintext,
   Rule,
   RuleRef,
   VirtualHost,
 } from '#model/route-model.ts';
 
-type Short = readonly [pathPolicy: string, certificates: readonly string[], rules: readonly ShortRule[]];
+/** `policies`: a letter for each word of the path policy, and one for what plain HTTP gets. */
+type Short = readonly [policies: string, certificates: readonly string[], rules: readonly ShortRule[]];
 
 type ShortRule = readonly [
   kind: RuleRef['kind'],
@@ -43,11 +45,14 @@ type ShortMatch = readonly [
 
 const doubtful: Readonly<Record<string, DoubtfulPath>> = { R: 'Reject', K: 'Keep', D: 'Decode' };
 
+const plaintextLetters: Readonly<Record<Plaintext, string>> = { Serve: 's', Redirect: 'r', Reject: 'x' };
+const plaintextWords: Readonly<Record<string, Plaintext>> = { s: 'Serve', r: 'Redirect', x: 'Reject' };
+
 /** Without the pattern, which the key says. */
-export function writeHost({ pathPolicy, certificates, rules }: VirtualHost): string {
+export function writeHost({ pathPolicy, certificates, plaintext, rules }: VirtualHost): string {
   const { encodedSlash, mergeSlashes, backslash } = pathPolicy;
   const short: Short = [
-    `${encodedSlash[0]}${mergeSlashes[0]}${backslash[0]}`,
+    `${encodedSlash[0]}${mergeSlashes[0]}${backslash[0]}${plaintextLetters[plaintext]}`,
     certificates,
     rules.map(shortRule),
   ];
@@ -56,9 +61,8 @@ export function writeHost({ pathPolicy, certificates, rules }: VirtualHost): str
 
 /** `key` is the hostKey of its pattern. */
 export function readHost(key: string, text: string): VirtualHost {
-  const [[encodedSlash = '', mergeSlashes = '', backslash = ''], certificates, rules] = JSON.parse(
-    text,
-  ) as Short;
+  const [policies, certificates, rules] = JSON.parse(text) as Short;
+  const [encodedSlash = '', mergeSlashes = '', backslash = '', plaintext = ''] = policies;
   return {
     pattern: patternOf(key),
     pathPolicy: {
@@ -67,6 +71,7 @@ export function readHost(key: string, text: string): VirtualHost {
       backslash: doubtful[backslash] ?? 'Reject',
     },
     certificates,
+    plaintext: plaintextWords[plaintext] ?? 'Reject',
     rules: rules.map(longRule),
   };
 }

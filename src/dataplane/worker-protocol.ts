@@ -22,6 +22,8 @@ export interface ProxySettings {
   readonly trustedProxies: readonly string[];
   /** CIDR blocks of peers whose connections begin with a PROXY protocol header. */
   readonly proxyProtocolPeers: readonly string[];
+  /** Where clients reach this data plane with TLS, for redirects. */
+  readonly publicHttpsPort: number;
 }
 
 export const defaultProxySettings: ProxySettings = {
@@ -30,6 +32,7 @@ export const defaultProxySettings: ProxySettings = {
   connections: 0,
   trustedProxies: [],
   proxyProtocolPeers: [],
+  publicHttpsPort: 443,
 };
 
 /** What DNS says of an upstream. */

@@ -25,6 +25,7 @@ async function serveMain(port: NonNullable<typeof parentPort>): Promise<void> {
     new IpRanges(proxy.proxyProtocolPeers),
   );
   context.bodyBytesPerSecond = proxy.bodyBytesPerSecond;
+  context.publicHttpsPort = proxy.publicHttpsPort;
   const server = new ProxyServer(context, proxy.connections);
   const tls =
     ticketKeys === undefined

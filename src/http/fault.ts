@@ -45,6 +45,7 @@ export const faults = {
   'body-timeout': downstream(408, true, 'the body stopped arriving'),
   'body-too-large': downstream(413, true, 'the body exceeds the limit of the route'),
   'client-denied': downstream(403, false, 'the route does not admit this client address'),
+  'plaintext-rejected': downstream(403, false, 'the route is served over HTTPS alone'),
   misdirected: downstream(421, false, 'the connection was made for a name with another certificate'),
   'client-closed': downstream(0, true, 'the client went away before the response was complete'),
   'response-timeout': downstream(0, true, 'the client stopped reading, or the backend sending, mid-response'),

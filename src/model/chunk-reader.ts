@@ -82,6 +82,7 @@ function liftHosts(hosts: readonly VirtualHost[], schema: number): readonly Virt
   return hosts.map((host) => ({
     ...host,
     certificates: [],
+    plaintext: 'Serve',
     rules: schema === 2 ? host.rules : host.rules.map((rule) => ({ ...rule, filters: [] })),
   }));
 }

@@ -4,6 +4,9 @@
 // Whatever backends are known to disagree about is refused unless the host's policy says otherwise.
 import type { PathPolicy } from './route-model.ts';
 
+/** Of ACME (RFC 8555 8.3): asked for in plain HTTP, before there is a certificate. */
+export const challengePath = '/.well-known/acme-challenge/';
+
 export const strictPathPolicy: PathPolicy = {
   encodedSlash: 'Reject',
   mergeSlashes: 'Reject',

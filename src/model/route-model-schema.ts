@@ -115,6 +115,7 @@ const ruleOfSchema1 = {
 };
 
 const doubtful = words('Reject', 'Keep', 'Decode');
+const plaintext = words('Serve', 'Redirect', 'Reject');
 
 const ruleOfSchema2 = { ...ruleOfSchema1, filters: list(filter) };
 const ruleOfSchema3 = record({ ...ruleOfSchema2, ref: ref('IngressRoute', 'Ingress', 'Setting') });
@@ -187,7 +188,7 @@ function validatorsFor(kinds: Partial<Record<ChunkKind, Schema>>): ReadonlyMap<s
  *
  *   1  rules without filters
  *   2  rules with filters
- *   3  rules of Ingresses, a fallback, certificates, zones, upstreams that are DNS names
+ *   3  rules of Ingresses, a fallback, certificates, what plain HTTP gets, zones, upstreams that are DNS names
  */
 export const chunkValidators: ReadonlyMap<number, ReadonlyMap<string, Validate>> = new Map([
   [
@@ -211,7 +212,7 @@ export const chunkValidators: ReadonlyMap<number, ReadonlyMap<string, Validate>>
     validatorsFor({
       settings: record({ ...settingsOfSchema1, fallback }),
       zones: list(record({ node: text, zone: text })),
-      hosts: list(record({ ...hostWith(ruleOfSchema3), certificates: list(text) })),
+      hosts: list(record({ ...hostWith(ruleOfSchema3), certificates: list(text), plaintext })),
       upstreams: list(upstreamOfSchema3),
       certificates: list(certificate),
     } satisfies Record<ChunkKind, Schema>),

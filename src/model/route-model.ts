@@ -44,9 +44,13 @@ export interface VirtualHost {
   readonly pathPolicy: PathPolicy;
   /** Ids of the certificates that this name may be served with, sorted. */
   readonly certificates: readonly string[];
+  readonly plaintext: Plaintext;
   /** Older objects first, then in the order of their list: what decides between matches of equal precision. */
   readonly rules: readonly Rule[];
 }
+
+/** What requests without TLS get: what those with it get, a redirect to them, or a refusal. Challenges of ACME are served. */
+export type Plaintext = 'Serve' | 'Redirect' | 'Reject';
 
 export type DoubtfulPath = 'Reject' | 'Keep' | 'Decode';
 

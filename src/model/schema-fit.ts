@@ -32,13 +32,14 @@ function fitHost(
   named: ReadonlySet<string>,
   hold: (ref: RuleRef) => void,
 ): VirtualHost {
+  const wantsTls = host.certificates.length > 0 || host.plaintext !== 'Serve';
   const rules = host.rules.map((rule): Rule => {
     const isMisread = schema < 2 && rule.filters.length > 0;
     // An upstream that has to be looked up has no endpoints for them, and answers 503 by itself.
     const isUnknown = rule.backends.some(
       (backend) => backend.kind === 'Upstream' && named.has(backend.upstream),
     );
-    if (isMisread || isUnknown || host.certificates.length > 0) hold(rule.ref);
+    if (isMisread || isUnknown || wantsTls) hold(rule.ref);
     const ref: RuleRef = { ...rule.ref, kind: 'IngressRoute' };
     return isMisread ? { ...rule, ref, filters: [], backends: unavailable } : { ...rule, ref };
   });

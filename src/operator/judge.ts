@@ -41,6 +41,7 @@ const conditionOfReason: Readonly<Record<ProblemReason, 'Accepted' | 'ResolvedRe
   HostnameConflict: 'Accepted',
   RouteConflict: 'Accepted',
   PathPolicyConflict: 'Accepted',
+  PlaintextConflict: 'Accepted',
   HostTooLarge: 'Accepted',
   ModelTooLarge: 'Accepted',
   BackendNotFound: 'ResolvedRefs',

@@ -24,7 +24,7 @@ import type { Downstream } from './downstream.ts';
 import { ExchangeTimer } from './exchange-timer.ts';
 import type { ExchangeTimerOwner } from './exchange-timer.ts';
 import { keepHead, releaseHead } from './head-buffers.ts';
-import { answerOf, faultResponse, serverOptions } from './local-response.ts';
+import { answerOf, faultResponse, serverOptions, upgradeResponse } from './local-response.ts';
 import type { LocalResponse } from './local-response.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import { writeRequestHead } from './request-head-writer.ts';
@@ -93,8 +93,10 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     const forwarding = this.downstream.forwardingOf(head);
     this.clientAddress = forwarding.clientAddress;
     if (forwarding.requestId !== '') this.requestId = forwarding.requestId;
-    const fault = this.request.place(head, this.#table, forwarding.clientAddress, this.downstream.tlsKey);
+    const fault = this.request.place(head, this.#table, forwarding, this.downstream.tlsKey);
     if (fault !== undefined) return this.#fail(fault);
+    if (this.request.mustUpgrade)
+      return this.#answer(upgradeResponse(this.request, this.#context.publicHttpsPort));
     const { route } = this.request;
     if (route === undefined) return this.#answer(serverOptions);
     if (route.filters !== undefined) {

@@ -48,6 +48,22 @@ export function faultResponse(code: FaultCode): LocalResponse {
   return response;
 }
 
+const toHttps = {
+  kind: 'RequestRedirect',
+  scheme: 'https',
+  hostname: { kind: 'SameHost' },
+  path: { kind: 'SamePath' },
+  status: 308,
+} as const;
+
+/** To the same with TLS; `port` is where clients find it. */
+export function upgradeResponse(
+  { authority, path, query }: Pick<RedirectedRequest, 'authority' | 'path' | 'query'>,
+  port: number,
+): LocalResponse {
+  return answerOf({ ...toHttps, port }, { scheme: 'http', authority, path, query }, undefined);
+}
+
 /** What a rule answers by itself. */
 export function answerOf(
   answer: Answer,

@@ -46,6 +46,8 @@ export class ProxyContext implements UpstreamContext {
   readonly proxyProtocolPeers: IpRanges;
   /** A request body that comes slower, on average, is given up; 0: none is too slow. */
   bodyBytesPerSecond = 0;
+  /** Where clients reach us with TLS. */
+  publicHttpsPort = 443;
   readonly headWriter = new HeadWriter();
   readonly #exchanges: Exchange[] = [];
   /** Undefined until the first complete table; replaced by assignment, never changed. */

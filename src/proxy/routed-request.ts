@@ -4,10 +4,11 @@ import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead } from '#http/message-head.ts';
 import { rewritePath } from '#filter/path-rewrite.ts';
 import type { RuleFilters } from '#filter/rule-filters.ts';
-import { normalizePath, strictPathPolicy } from '#model/request-path.ts';
+import { challengePath, normalizePath, strictPathPolicy } from '#model/request-path.ts';
 import type { CompiledRoute } from '#route/compiled-route.ts';
 import type { MatchRequest } from '#route/match-request.ts';
 import type { Upstream } from '#upstream/upstream.ts';
+import type { Forwarding } from './forwarding.ts';
 import type { ServingTable } from './serving-table.ts';
 
 export class RoutedRequest implements MatchRequest {
@@ -22,6 +23,8 @@ export class RoutedRequest implements MatchRequest {
   forwardedHost = '';
   route: CompiledRoute | undefined = undefined;
   upstream: Upstream | undefined = undefined;
+  /** It came without TLS to a host that has it: the same request is to come again with it. */
+  mustUpgrade = false;
   #head: RequestHead | undefined = undefined;
 
   clear(): void {
@@ -33,6 +36,7 @@ export class RoutedRequest implements MatchRequest {
     this.forwardedHost = '';
     this.route = undefined;
     this.upstream = undefined;
+    this.mustUpgrade = false;
   }
 
   /**
@@ -42,9 +46,10 @@ export class RoutedRequest implements MatchRequest {
   place(
     head: RequestHead,
     table: ServingTable | undefined,
-    clientAddress: string,
+    { clientAddress, scheme }: Forwarding,
     tlsKey: string | undefined,
   ): FaultCode | undefined {
+    this.mustUpgrade = false;
     this.method = head.method;
     this.authority = head.authority;
     this.#splitTarget(head.target);
@@ -55,9 +60,9 @@ export class RoutedRequest implements MatchRequest {
     // `OPTIONS *` asks about the server itself, whatever its routes.
     if (head.target === '*') return undefined;
     this.#head = head;
-    const fault = this.#match(head.hostname, table, tlsKey);
+    const fault = this.#match(head.hostname, table, scheme, tlsKey);
     this.#head = undefined;
-    if (fault !== undefined) return fault;
+    if (fault !== undefined || this.mustUpgrade) return fault;
     this.forwardedPath = this.path;
     this.forwardedHost = head.authority;
     const filters = this.route?.filters;
@@ -90,7 +95,12 @@ export class RoutedRequest implements MatchRequest {
     this.query = question < 0 ? '' : target.slice(question + 1);
   }
 
-  #match(hostname: string, table: ServingTable, tlsKey: string | undefined): FaultCode | undefined {
+  #match(
+    hostname: string,
+    table: ServingTable,
+    scheme: Forwarding['scheme'],
+    tlsKey: string | undefined,
+  ): FaultCode | undefined {
     const host = table.routes.findHost(hostname);
     // What was proved to the client is another host's (RFC 9110 15.5.20).
     if (tlsKey !== undefined && host !== undefined && host.tlsKey !== tlsKey) return 'misdirected';
@@ -98,6 +108,13 @@ export class RoutedRequest implements MatchRequest {
     const normal = normalizePath(this.path, host?.pathPolicy ?? strictPathPolicy);
     if (normal.kind === 'Refused') return 'path-rejected';
     this.path = normal.path;
+    // A trusted proxy may have ended TLS in front of us.
+    if (tlsKey === undefined && scheme === 'http' && host !== undefined && host.plaintext !== 'Serve') {
+      if (!this.path.startsWith(challengePath)) {
+        this.mustUpgrade = host.plaintext === 'Redirect' && this.authority !== '';
+        return this.mustUpgrade ? undefined : 'plaintext-rejected';
+      }
+    }
     this.route = host?.match(this)?.route ?? table.fallback;
     return this.route === undefined ? 'route-not-found' : undefined;
   }

@@ -1,6 +1,6 @@
 // The routes of one host, indexed by path: a Map for exact paths, one for prefixes, a list for expressions.
 import { hostKey } from '#model/route-model.ts';
-import type { PathPolicy, VirtualHost } from '#model/route-model.ts';
+import type { PathPolicy, Plaintext, VirtualHost } from '#model/route-model.ts';
 import { Candidate } from './candidate.ts';
 import { CompiledRoute } from './compiled-route.ts';
 import type { MatchRequest } from './match-request.ts';
@@ -12,6 +12,7 @@ export class CompiledHost {
   readonly pathPolicy: PathPolicy;
   /** What a connection must have been made for to carry its requests; empty: there is no certificate. */
   readonly tlsKey: string;
+  readonly plaintext: Plaintext;
   /** In order of precedence. */
   readonly candidates: readonly Candidate[];
   readonly #exact = new Map<string, Candidate[]>();
@@ -24,6 +25,7 @@ export class CompiledHost {
     this.source = host;
     this.pathPolicy = host.pathPolicy;
     this.tlsKey = host.certificates.join(' ');
+    this.plaintext = host.plaintext;
     const candidates: Candidate[] = [];
     for (const rule of host.rules) {
       const route = new CompiledRoute(rule);

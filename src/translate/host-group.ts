@@ -4,10 +4,18 @@ import type { Problem } from '#api/problem.ts';
 import { canonicalJson } from '#model/canonical-json.ts';
 import { hostBytes } from '#model/limits.ts';
 import { strictPathPolicy } from '#model/request-path.ts';
-import type { HostPattern, Match, PathPolicy, Rule, RuleRef, VirtualHost } from '#model/route-model.ts';
+import type {
+  HostPattern,
+  Match,
+  PathPolicy,
+  Plaintext,
+  Rule,
+  RuleRef,
+  VirtualHost,
+} from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 import type { Claim } from './cluster-view.ts';
-import type { TranslatedHost, TranslatedObject } from './translated-object.ts';
+import type { TranslatedHost, TranslatedObject, WantedPlaintext } from './translated-object.ts';
 
 export interface Member {
   readonly object: TranslatedObject;
@@ -107,10 +115,18 @@ function buildVirtualHost(
   const certificates = new Set<string>();
   let pathPolicy: PathPolicy | undefined;
   let policyOwner = '';
+  const plaintext = new PlaintextChoice();
   let bytes = 0;
-  const serve = (object: TranslatedObject, ids: readonly string[]): void => {
+  const serve = ({ object, host }: Member, ids: readonly string[]): void => {
     served.add(object);
     for (const id of ids) certificates.add(id);
+    const winner = plaintext.add(host.plaintext, `${object.ref.namespace}/${object.ref.name}`);
+    if (winner !== undefined)
+      report(object, {
+        reason: 'PlaintextConflict',
+        at: 'spec.tls.plaintext',
+        message: `"${hostname}" has the tls.plaintext of the older route ${winner}`,
+      });
   };
   for (const { member, isDefault } of inOrder(members)) {
     const { object, host } = member;
@@ -128,7 +144,7 @@ function buildVirtualHost(
     }
     // Who has no rule here leaves no trace; but a default backend for which others leave nothing has its place.
     if (kept.length === 0) {
-      if (isDefault && !hasConflict) serve(object, ids);
+      if (isDefault && !hasConflict) serve(member, ids);
       continue;
     }
     if (pathPolicy === undefined) {
@@ -144,18 +160,42 @@ function buildVirtualHost(
     for (const rule of kept) for (const match of rule.matches) taken.set(canonicalJson(match), rule.ref);
     bytes += keptBytes;
     rules.push(...kept);
-    serve(object, ids);
+    serve(member, ids);
   }
   return {
     host: {
       pattern,
       pathPolicy: pathPolicy ?? strictPathPolicy,
       certificates: [...certificates].sort(compareText),
+      plaintext: plaintext.chosen,
       rules,
     },
     served: [...served],
     bytes,
   };
+}
+
+/** What plain HTTP of a host gets: as the oldest object says that says anything; else a redirect where any has TLS. */
+class PlaintextChoice {
+  #said: Plaintext | undefined = undefined;
+  #owner = '';
+  #hasTls = false;
+
+  get chosen(): Plaintext {
+    return this.#said ?? (this.#hasTls ? 'Redirect' : 'Serve');
+  }
+
+  /** Returns the older object that has said something else. */
+  add(wanted: WantedPlaintext, owner: string): string | undefined {
+    if (wanted === 'Unsaid') return undefined;
+    this.#hasTls = true;
+    if (wanted === 'Default') return undefined;
+    if (this.#said === undefined) {
+      this.#said = wanted;
+      this.#owner = owner;
+    }
+    return this.#said === wanted ? undefined : this.#owner;
+  }
 }
 
 function servableIds(

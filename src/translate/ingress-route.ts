@@ -17,6 +17,7 @@ export function translateIngressRoute(route: IngressRoute, services: ServiceLook
     translateRule(route, rule, number, pathPolicy, services, found),
   );
   const secretNames = route.tls?.certificateRefs ?? [];
+  const plaintext = route.tls === undefined ? 'Unsaid' : (route.tls.plaintext ?? 'Default');
   return {
     ref: { kind: 'IngressRoute', namespace: route.namespace, name: route.name },
     creationTimestamp: route.creationTimestamp,
@@ -28,6 +29,7 @@ export function translateIngressRoute(route: IngressRoute, services: ServiceLook
       at: `spec.hostnames[${index}]`,
       rules,
       secretNames,
+      plaintext,
     })),
     ...found,
   };

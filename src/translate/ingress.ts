@@ -44,13 +44,11 @@ export function translateIngress(ingress: Ingress, services: ServiceLookup): Tra
     creationTimestamp,
     mayClaim: classNameOf(ingress) !== undefined || !isSolver(ingress),
     pathPolicy: strictPathPolicy,
-    hosts: [...hosts].map(([hostname, { at, rules }]): TranslatedHost => ({
-      hostname,
-      depth: 'OneLabel',
-      at,
-      rules,
-      secretNames: secrets.get(hostname) ?? [],
-    })),
+    hosts: [...hosts].map(([hostname, { at, rules }]): TranslatedHost => {
+      const secretNames = secrets.get(hostname) ?? [];
+      const plaintext = secretNames.length === 0 ? 'Unsaid' : 'Default';
+      return { hostname, depth: 'OneLabel', at, rules, secretNames, plaintext };
+    }),
     uses: work.uses,
     problems: work.problems,
     faults: [],

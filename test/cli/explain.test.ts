@@ -176,3 +176,30 @@ test('mistakes of the command line', async () => {
   for (const [args, stderr] of mistakes)
     assert.deepEqual(await flint(['explain', ...args]), { code: 2, stdout: '', stderr });
 });
+
+test('plain HTTP of a host with TLS is said to be sent on, or refused', async () => {
+  const routeWith = (tls: string): string => `apiVersion: flint.dev/v1alpha1
+kind: IngressRoute
+metadata: {name: web}
+spec:
+  hostnames: [shop.test]
+  tls: ${tls}
+  rules: [{backendRefs: [{name: web, port: 80}]}]
+`;
+  const said = async (tls: string, url: string): Promise<string> => {
+    const { stdout } = await flint(['explain', url, '-f', '@/m.yaml'], { 'm.yaml': routeWith(tls) });
+    return stdout.split('\n').find((line) => /^[0-9]{3}/.test(line)) ?? '';
+  };
+  const refs = 'certificateRefs: [{name: shop-tls}]';
+  assert.match(await said(`{${refs}}`, 'http://shop.test/a'), /^308: sent on to https/);
+  assert.match(
+    await said(`{${refs}, plaintext: Reject}`, 'http://shop.test/a'),
+    /^403: plain HTTP is refused/,
+  );
+  for (const [tls, url] of [
+    [`{${refs}}`, 'https://shop.test/a'],
+    [`{${refs}, plaintext: Serve}`, 'http://shop.test/a'],
+    [`{${refs}}`, 'http://shop.test/.well-known/acme-challenge/token'],
+  ] as const)
+    assert.doesNotMatch(await said(tls, url), /^(308|403)/, url);
+});

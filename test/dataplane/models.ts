@@ -8,6 +8,7 @@ export function host(name: string, upstream: string, object = name): VirtualHost
     pattern: { kind: 'Exact', name },
     pathPolicy: { encodedSlash: 'Reject', mergeSlashes: 'Reject', backslash: 'Reject' },
     certificates: [],
+    plaintext: 'Serve',
     rules: [
       {
         ref: { kind: 'IngressRoute', namespace: 'test', name: object, rule: 'rules[0]' },

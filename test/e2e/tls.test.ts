@@ -17,8 +17,9 @@ import type { Issued } from '../tls/certificates.ts';
 import { helloMessage, inRecords, serverName } from '../tls/hello-bytes.ts';
 import { echoBackend } from './backends.ts';
 import type { Echo } from './backends.ts';
-import { startFlint } from './flint-process.ts';
+import { runtime, startFlint } from './flint-process.ts';
 import type { FlintProcess } from './flint-process.ts';
+import { request } from './http-client.ts';
 import { simpleRoute, service, yaml } from './manifests.ts';
 
 const authority = createAuthority();
@@ -322,4 +323,86 @@ test('a drain ends connections with their responses', async (context) => {
   assert.match(String(bytes), /^HTTP\/1.1 200 /);
   socket.resume();
   assert.equal(await stopped, 0);
+});
+
+test('a load balancer says whom it speaks for in front of TLS', async (context) => {
+  const objects = [
+    ...service('shop', [(await echoBackend(context, 'shop')).port]),
+    secret('shop-tls', pairFor('shop.test')),
+    secureRoute('shop.test', 'shop', 'shop-tls'),
+  ];
+  const flint = await startFlint(context, yaml(...objects), ['--set', 'proxyProtocol=127.0.0.0/8']);
+  const plain = connectPlain({ host: '127.0.0.1', port: flint.httpsPort });
+  plain.write('PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n');
+  const socket = connect({ socket: plain, servername: 'shop.test', ca: authority.root.certificate });
+  await once(socket, 'secureConnect');
+  socket.write('GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n');
+  let text = '';
+  for await (const bytes of socket) text += String(bytes);
+  assert.match(text, /"x-forwarded-for":"192\.0\.2\.7"/);
+});
+
+test('a session is resumed for its own host, and for no other', async (context) => {
+  const { flint } = await scene(context);
+  const session = await new Promise<Buffer>((resolve, reject) => {
+    const socket = connect({
+      host: '127.0.0.1',
+      port: flint.httpsPort,
+      servername: 'shop.test',
+      ca: authority.root.certificate,
+      maxVersion: 'TLSv1.2',
+    });
+    socket.on('error', reject);
+    socket.on('session', (given: Buffer) => {
+      resolve(given);
+      socket.destroy();
+    });
+  });
+  const isResumed = async (name: string): Promise<boolean> => {
+    const socket = await open(flint, name, { session, maxVersion: 'TLSv1.2' });
+    const isReused = socket.isSessionReused();
+    socket.destroy();
+    return isReused;
+  };
+  const own = await Promise.all(Array.from({ length: 24 }, () => isResumed('shop.test')));
+  // Bun's threads each have ticket keys of their own.
+  if (runtime === 'node') assert.deepEqual(new Set(own), new Set([true]));
+  else assert.ok(own.includes(true));
+  const others = await Promise.all(Array.from({ length: 8 }, () => isResumed('large.test')));
+  assert.deepEqual(new Set(others), new Set([false]));
+});
+
+test('plain HTTP of a host with TLS is sent on, refused or served, as its route says; challenges are served', async (context) => {
+  const said = (hostname: string, plaintext: string): unknown => {
+    const object = secureRoute(hostname, 'shop', 'shop-tls') as { readonly spec: { readonly tls: object } };
+    return { ...object, spec: { ...object.spec, tls: { ...object.spec.tls, plaintext } } };
+  };
+  const objects = [
+    ...service('shop', [(await echoBackend(context, 'shop')).port]),
+    secret('shop-tls', authority.issue({ dnsNames: ['shop.test', 'both.test', 'never.test'] })),
+    secureRoute('shop.test', 'shop', 'shop-tls'),
+    said('both.test', 'Serve'),
+    said('never.test', 'Reject'),
+    simpleRoute('plain.test', 'shop'),
+  ];
+  const args = ['--public-https-port', '8443', '--trusted-proxy', '127.0.0.0/8'];
+  const flint = await startFlint(context, yaml(...objects), args);
+  const plain = (host: string, path: string, headers = ''): ReturnType<typeof request> =>
+    request(flint.httpPort, host, path, { headers });
+  const sentOn = await plain('shop.test', '/a%20b?c=d');
+  assert.deepEqual([sentOn.status, sentOn.headers['location']], [308, 'https://shop.test:8443/a%20b?c=d']);
+  const post = await request(flint.httpPort, 'shop.test:8080', '/', { method: 'POST', body: 'x' });
+  assert.deepEqual([post.status, post.headers['location']], [308, 'https://shop.test:8443/']);
+  assert.equal((await plain('both.test', '/')).status, 200);
+  const refused = await plain('never.test', '/');
+  assert.deepEqual([refused.status, refused.headers['x-flint-fault']], [403, 'plaintext-rejected']);
+  assert.equal((await plain('plain.test', '/')).status, 200);
+  for (const host of ['shop.test', 'never.test']) {
+    assert.equal((await plain(host, '/.well-known/acme-challenge/token')).status, 200);
+    assert.notEqual((await plain(host, '/.well-known/acme-challenge')).status, 200);
+    assert.notEqual((await plain(host, '/.well-known/acme-challenge/../../secret')).status, 200);
+  }
+  // A proxy that is trusted has ended TLS itself.
+  assert.equal((await plain('shop.test', '/', 'X-Forwarded-Proto: https\r\n')).status, 200);
+  assert.equal((await ask(flint, 'never.test')).status, 200);
 });

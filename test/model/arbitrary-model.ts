@@ -192,6 +192,7 @@ export const virtualHost: fc.Arbitrary<VirtualHost> = record({
     { weight: 2, arbitrary: fc.constant<string[]>([]) },
     { weight: 1, arbitrary: fc.subarray(certificateIds) },
   ),
+  plaintext: oneOf('Serve' as const, 'Redirect' as const, 'Reject' as const),
   rules: some(rule, 1, 4),
 });
 

@@ -11,7 +11,7 @@ export function asWritten(model: RouteModel, schema: number): Readonly<Partial<R
   return {
     settings: without(settings, 'fallback'),
     hosts: hosts.map((host) => ({
-      ...without(host, 'certificates'),
+      ...without(host, 'certificates', 'plaintext'),
       rules: schema === 2 ? host.rules : host.rules.map((rule) => without(rule, 'filters')),
     })),
     upstreams: upstreams.map((upstream) => without(upstream, 'discovery', 'zoneHints')),

@@ -29,7 +29,7 @@ function withSchema3(model: unknown): unknown {
   return {
     settings: { ...settings, fallback: { kind: 'NotFound' } },
     zones: [],
-    hosts: hosts.map((host) => ({ ...host, certificates: [] })),
+    hosts: hosts.map((host) => ({ ...host, certificates: [], plaintext: 'Serve' })),
     upstreams: upstreams.map((each) => ({ ...each, discovery: { kind: 'Endpoints' }, zoneHints: [] })),
     certificates: [],
   };

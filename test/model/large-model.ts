@@ -10,6 +10,7 @@ export function exactHost(name: string, upstream: string, value = '/'): VirtualH
     pattern: { kind: 'Exact', name },
     pathPolicy: strictPathPolicy,
     certificates: [],
+    plaintext: 'Serve',
     rules: [
       {
         ref: { kind: 'IngressRoute', namespace: 'x', name, rule: 'rules[0]' },

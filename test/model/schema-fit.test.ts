@@ -35,6 +35,10 @@ function isLookedUp(model: RouteModel, { backends }: Rule): boolean {
   );
 }
 
+function hasTls({ certificates, plaintext }: VirtualHost): boolean {
+  return certificates.length > 0 || plaintext !== 'Serve';
+}
+
 function isMisread(schema: number, { filters }: Rule): boolean {
   return schema === 1 && filters.length > 0;
 }
@@ -49,7 +53,12 @@ function expected(schema: number, model: RouteModel): unknown {
   return {
     settings: { ...model.settings, fallback: { kind: 'NotFound' } },
     zones: [],
-    hosts: model.hosts.map((host) => ({ ...host, certificates: [], rules: host.rules.map(fit) })),
+    hosts: model.hosts.map((host) => ({
+      ...host,
+      certificates: [],
+      plaintext: 'Serve',
+      rules: host.rules.map(fit),
+    })),
     upstreams: model.upstreams.map((each) => ({
       ...each,
       discovery: { kind: 'Endpoints' },
@@ -86,7 +95,7 @@ for (const schema of older) {
         const wanted = new Set<string>();
         for (const host of model.hosts)
           for (const rule of host.rules)
-            if (host.certificates.length > 0 || isMisread(schema, rule) || isLookedUp(model, rule))
+            if (hasTls(host) || isMisread(schema, rule) || isLookedUp(model, rule))
               wanted.add(nameOf(rule.ref));
         const held = fitToSchema(model, schema).heldBack.map(nameOf);
         assert.equal(new Set(held).size, held.length);

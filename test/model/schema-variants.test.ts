@@ -37,7 +37,7 @@ const anyMatch = {
 };
 
 const inHost = (fields: Fields): unknown => [
-  { pattern: { kind: 'AnyHost' }, pathPolicy, certificates: [], rules: [], ...fields },
+  { pattern: { kind: 'AnyHost' }, pathPolicy, certificates: [], plaintext: 'Serve', rules: [], ...fields },
 ];
 const inRule = (fields: Fields): unknown =>
   inHost({ rules: [{ ref, matches: [], filters: [], backends: [], timeouts, ...fields }] });

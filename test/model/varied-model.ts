@@ -35,6 +35,7 @@ export function variedModel(): RouteModel {
       {
         ...first!,
         certificates: ['x/certificate-1'],
+        plaintext: 'Redirect',
         rules: first!.rules.map((rule) => ({
           ...rule,
           ref: { ...rule.ref, kind: 'Ingress' },

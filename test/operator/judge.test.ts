@@ -274,6 +274,7 @@ test('every reason of a problem takes Ready away, except for a note', () => {
     HostnameConflict: 'Accepted',
     RouteConflict: 'Accepted',
     PathPolicyConflict: 'Accepted',
+    PlaintextConflict: 'Accepted',
     HostTooLarge: 'Accepted',
     BackendNotFound: 'ResolvedRefs',
     PortNotFound: 'ResolvedRefs',

@@ -9,7 +9,7 @@ import { parseAllDocuments, parse, Document, isCollection, isMap, visit } from '
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import { collectionOf } from '#local/local-cluster.ts';
 import { canonicalJson } from '#model/canonical-json.ts';
-import type { Certificate } from '#model/route-model.ts';
+import type { Certificate, VirtualHost } from '#model/route-model.ts';
 import type { Claim, ClusterView, TranslateSettings } from '#translate/cluster-view.ts';
 import { defaultTranslateSettings } from '#translate/defaults.ts';
 import type { Translation } from '#translate/translation.ts';
@@ -110,6 +110,11 @@ function describe({ id, dnsNames, notAfter, fingerprint }: Certificate): object 
   return { id, dnsNames, notAfter, ...(pair === undefined ? { fingerprint } : { pair }) };
 }
 
+/** Most hosts have nothing to do with TLS. */
+function describeHost({ plaintext, ...host }: VirtualHost): object {
+  return plaintext === 'Serve' ? host : { ...host, plaintext };
+}
+
 function withoutUndefined(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }
@@ -122,7 +127,7 @@ export function outcomeOf(translation: Translation): unknown {
   return {
     ...(fallback.kind === 'NotFound' ? {} : { fallback }),
     ...(zones.length === 0 ? {} : { zones }),
-    hosts,
+    hosts: hosts.map(describeHost),
     upstreams,
     ...(certificates.length === 0 ? {} : { certificates: certificates.map(describe) }),
     ...(certificateRequests.length === 0
