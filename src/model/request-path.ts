@@ -4,8 +4,12 @@
 // Whatever backends are known to disagree about is refused unless the host's policy says otherwise.
 import type { PathPolicy } from './route-model.ts';
 
-/** Of ACME (RFC 8555 8.3): asked for in plain HTTP, before there is a certificate. */
-export const challengePath = '/.well-known/acme-challenge/';
+const challenge = /^\/\.well-known\/acme-challenge\/[A-Za-z0-9_-]+$/;
+
+/** Whether the path is that of a challenge of ACME (RFC 8555 8.3), which comes in plain HTTP, before there is a certificate. */
+export function isChallenge(path: string): boolean {
+  return challenge.test(path);
+}
 
 export const strictPathPolicy: PathPolicy = {
   encodedSlash: 'Reject',

@@ -22,7 +22,7 @@ import type { Downstream } from './downstream.ts';
 import type { Exchange } from './exchange.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import { LingeringClose } from './lingering-close.ts';
-import type { Peer } from './peer.ts';
+import type { Peer, Security } from './peer.ts';
 import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
 import type { LocalResponse } from './local-response.ts';
 import type { Forwarding } from './forwarding.ts';
@@ -45,8 +45,8 @@ const oneFlightBytes = 14_000;
 const drainIdleMs = 1000;
 
 export class ClientConnection implements SocketEvents, RequestSink, Downstream, TimerOwner, OpenConnection {
-  /** What it was made for, which a host has to be served with; undefined without TLS. */
-  readonly tlsKey: string | undefined;
+  /** Undefined without TLS. */
+  readonly security: Security | undefined;
   isRequestComplete = true;
   isBlocked = false;
   readonly #context: ProxyContext;
@@ -90,7 +90,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#owner = owner;
     this.#socket = socket;
     this.#peer = peer;
-    this.tlsKey = peer.tlsKey;
+    this.security = peer.security;
     this.#parser = new RequestParser(this, context.limits);
     this.#timer = new Timer(this);
     this.idleSinceMs = context.now();
@@ -411,7 +411,9 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   #linger(): void {
     this.#batch.flush(this.#socket);
     const isAnswered = this.#isLastRequest && this.isRequestComplete && this.#pending === undefined;
-    if (isAnswered && this.#answerBytes <= oneFlightBytes && this.#socket.pendingBytes === 0) {
+    // With TLS an end is said: a body that reads until close could have been cut by anybody (9112 9.8).
+    const mayCut = isAnswered && this.security === undefined;
+    if (mayCut && this.#answerBytes <= oneFlightBytes && this.#socket.pendingBytes === 0) {
       // The client has said that it sends nothing more (9112 9.6), and what it was sent leaves in one flight: no late byte
       // could reset the answer away.
       this.#socket.destroy();

@@ -3,13 +3,14 @@ import type { FieldSection } from '#http/field-section.ts';
 import type { RequestHead, ResponseHead } from '#http/message-head.ts';
 import type { HeaderChanges } from '#filter/header-changes.ts';
 import type { Forwarding } from './forwarding.ts';
+import type { Security } from './peer.ts';
 import type { LocalResponse } from './local-response.ts';
 import type { Tunnel } from './tunnel.ts';
 
 export interface Downstream {
   readonly peerAddress: string;
-  /** What the connection was made for, which a host has to be served with; undefined without TLS. */
-  readonly tlsKey: string | undefined;
+  /** Undefined without TLS. */
+  readonly security: Security | undefined;
   /** The client has sent its request to the last byte. */
   readonly isRequestComplete: boolean;
   /** More is waiting to be read by the client than the high-water mark. */

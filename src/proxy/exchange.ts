@@ -93,7 +93,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     const forwarding = this.downstream.forwardingOf(head);
     this.clientAddress = forwarding.clientAddress;
     if (forwarding.requestId !== '') this.requestId = forwarding.requestId;
-    const fault = this.request.place(head, this.#table, forwarding, this.downstream.tlsKey);
+    const fault = this.request.place(head, this.#table, forwarding, this.downstream.security);
     if (fault !== undefined) return this.#fail(fault);
     if (this.request.mustUpgrade)
       return this.#answer(upgradeResponse(this.request, this.#context.publicHttpsPort));

@@ -7,6 +7,14 @@ import { parseProxyHeader } from './proxy-protocol.ts';
 
 const nothing = Buffer.alloc(0);
 
+/** What a connection was made for. */
+export interface Security {
+  /** Of its ClientHello, in lower case. */
+  readonly serverName: string;
+  /** The certificates that were shown for it: of another host they have to be the same. */
+  readonly tlsKey: string;
+}
+
 export class Peer {
   /** Of the peer, or whom its PROXY protocol header names. */
   address: string;
@@ -15,8 +23,8 @@ export class Peer {
   /** What has come of a PROXY protocol header; undefined when there is none to wait for. */
   #preface: Buffer | undefined;
 
-  /** What its connection was made for, which a host has to be served with; undefined without TLS. */
-  tlsKey: string | undefined = undefined;
+  /** Undefined without TLS. */
+  security: Security | undefined = undefined;
   /** How it speaks to us. */
   readonly #scheme: 'http' | 'https';
 

@@ -4,11 +4,12 @@ import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead } from '#http/message-head.ts';
 import { rewritePath } from '#filter/path-rewrite.ts';
 import type { RuleFilters } from '#filter/rule-filters.ts';
-import { challengePath, normalizePath, strictPathPolicy } from '#model/request-path.ts';
+import { isChallenge, normalizePath, strictPathPolicy } from '#model/request-path.ts';
 import type { CompiledRoute } from '#route/compiled-route.ts';
 import type { MatchRequest } from '#route/match-request.ts';
 import type { Upstream } from '#upstream/upstream.ts';
 import type { Forwarding } from './forwarding.ts';
+import type { Security } from './peer.ts';
 import type { ServingTable } from './serving-table.ts';
 
 export class RoutedRequest implements MatchRequest {
@@ -41,13 +42,13 @@ export class RoutedRequest implements MatchRequest {
 
   /**
    * Judges the head, finds its route and picks an upstream by weight, or none where the rule answers itself. `head` is
-   * read now and not kept. `tlsKey`: of the connection that it came by.
+   * read now and not kept. `security`: of the connection that it came by.
    */
   place(
     head: RequestHead,
     table: ServingTable | undefined,
     { clientAddress, scheme }: Forwarding,
-    tlsKey: string | undefined,
+    security: Security | undefined,
   ): FaultCode | undefined {
     this.mustUpgrade = false;
     this.method = head.method;
@@ -60,7 +61,7 @@ export class RoutedRequest implements MatchRequest {
     // `OPTIONS *` asks about the server itself, whatever its routes.
     if (head.target === '*') return undefined;
     this.#head = head;
-    const fault = this.#match(head.hostname, table, scheme, tlsKey);
+    const fault = this.#match(head.hostname, table, scheme, security);
     this.#head = undefined;
     if (fault !== undefined || this.mustUpgrade) return fault;
     this.forwardedPath = this.path;
@@ -99,18 +100,19 @@ export class RoutedRequest implements MatchRequest {
     hostname: string,
     table: ServingTable,
     scheme: Forwarding['scheme'],
-    tlsKey: string | undefined,
+    security: Security | undefined,
   ): FaultCode | undefined {
     const host = table.routes.findHost(hostname);
-    // What was proved to the client is another host's (RFC 9110 15.5.20).
-    if (tlsKey !== undefined && host !== undefined && host.tlsKey !== tlsKey) return 'misdirected';
+    // What was proved to the client is another host's (RFC 9110 15.5.20). The name itself was, whatever has changed since.
+    if (security !== undefined && host !== undefined && hostname !== security.serverName)
+      if (host.tlsKey !== security.tlsKey) return 'misdirected';
     if (host === undefined && table.fallback === undefined) return 'route-not-found';
     const normal = normalizePath(this.path, host?.pathPolicy ?? strictPathPolicy);
     if (normal.kind === 'Refused') return 'path-rejected';
     this.path = normal.path;
     // A trusted proxy may have ended TLS in front of us.
-    if (tlsKey === undefined && scheme === 'http' && host !== undefined && host.plaintext !== 'Serve') {
-      if (!this.path.startsWith(challengePath)) {
+    if (security === undefined && scheme === 'http' && host !== undefined && host.plaintext !== 'Serve') {
+      if (!isChallenge(this.path)) {
         this.mustUpgrade = host.plaintext === 'Redirect' && this.authority !== '';
         return this.mustUpgrade ? undefined : 'plaintext-rejected';
       }

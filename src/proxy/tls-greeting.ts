@@ -12,6 +12,7 @@ import { ClientConnection } from './client-connection.ts';
 import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
 import { LingeringClose } from './lingering-close.ts';
 import { Peer } from './peer.ts';
+import type { Security } from './peer.ts';
 import type { HandshakeOutcome, ProxyContext } from './proxy-context.ts';
 
 /** What is spoken over TLS here, the preferred one first. */
@@ -89,16 +90,16 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
           received,
           selection.context,
           protocols,
-          new Handshake(this, selection.tlsKey),
+          new Handshake(this, { serverName: serverName ?? '', tlsKey: selection.tlsKey }),
         );
       }
     }
   }
 
   /** The handshake is over: the connection goes on as one of HTTP. */
-  becomeConnection(tlsKey: string): ClientConnection {
+  becomeConnection(security: Security): ClientConnection {
     this.#decide('completed');
-    this.#peer.tlsKey = tlsKey;
+    this.#peer.security = security;
     const connection = new ClientConnection(this.#context, this.#owner, this.#socket, this.#peer);
     this.#owner.onConnectionReplaced(this, connection);
     return connection;
@@ -153,16 +154,16 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
 /** The events of a secured socket: those of its handshake, then those of the connection. */
 class Handshake implements SecureEvents {
   readonly #greeting: TlsGreeting;
-  readonly #tlsKey: string;
+  readonly #security: Security;
   #connection: ClientConnection | undefined = undefined;
 
-  constructor(greeting: TlsGreeting, tlsKey: string) {
+  constructor(greeting: TlsGreeting, security: Security) {
     this.#greeting = greeting;
-    this.#tlsKey = tlsKey;
+    this.#security = security;
   }
 
   onSecured(): void {
-    this.#connection ??= this.#greeting.becomeConnection(this.#tlsKey);
+    this.#connection ??= this.#greeting.becomeConnection(this.#security);
   }
 
   onBytes(bytes: Buffer): void {

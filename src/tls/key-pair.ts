@@ -117,7 +117,7 @@ export function validityAt(leaf: LeafFacts, now: string): Validity {
  * Whether clients of this hostname take the certificate (RFC 9525 6.3). A `*.` hostname asks for that very wildcard,
  * which covers one label; the catch-all `*` is covered by no certificate.
  */
-export function namesCover({ dnsNames }: LeafFacts, hostname: string): boolean {
+export function namesCover({ dnsNames }: Pick<LeafFacts, 'dnsNames'>, hostname: string): boolean {
   const name = hostname.toLowerCase();
   if (dnsNames.includes(name)) return true;
   const dot = name.indexOf('.');

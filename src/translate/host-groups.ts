@@ -2,6 +2,7 @@
 // changed are decided again.
 import type { Claim, Claims } from './cluster-view.ts';
 import { buildHostGroup } from './host-group.ts';
+import type { Servable } from './host-group.ts';
 import type { HostGroup, Member } from './host-group.ts';
 import { coveringClaim, decideOwnership } from './host-ownership.ts';
 import type { Applicants } from './host-ownership.ts';
@@ -15,7 +16,7 @@ export interface GroupChanges {
   /** What the ledger says: the one that was given back last, or another one altogether. */
   readonly claims: Claims;
   readonly now: string;
-  readonly isServable: (certificateId: string) => boolean;
+  readonly servable: Servable;
   /** Some Secret can be served that could not, or the other way round. */
   readonly hasOtherSecrets: boolean;
 }
@@ -111,7 +112,7 @@ export class HostGrouper {
   #decide(
     hostname: string,
     covering: Claim | undefined,
-    { claims, now, isServable }: GroupChanges,
+    { claims, now, servable }: GroupChanges,
   ): Known | undefined {
     const members = this.#members.get(hostname) ?? [];
     if (members.length === 0) {
@@ -120,19 +121,19 @@ export class HostGrouper {
       return undefined;
     }
     const claim = claims.get(hostname);
-    const servable = servableSecrets(members, isServable);
+    const secrets = servableSecrets(members, servable);
     const before = this.#known.get(hostname);
     if (
       before !== undefined &&
       before.members === members &&
       before.claim === claim &&
       before.covering === covering &&
-      before.servable === servable
+      before.servable === secrets
     )
       return before;
-    const decided = decideGroup({ hostname, claim, covering }, members, now, isServable);
+    const decided = decideGroup({ hostname, claim, covering }, members, now, servable);
     // The ledger comes back as what it was told: from then on nothing here has changed.
-    const known = { members, claim: decided.nextClaim, covering, servable, ...decided };
+    const known = { members, claim: decided.nextClaim, covering, servable: secrets, ...decided };
     this.#known.set(hostname, known);
     return known;
   }
@@ -143,12 +144,12 @@ function decideGroup(
   applicants: Omit<Applicants, 'objects'>,
   members: readonly Member[],
   now: string,
-  isServable: (certificateId: string) => boolean,
+  servable: Servable,
 ): Pick<Known, 'nextClaim' | 'group'> {
   let objects: readonly TranslatedObject[] = members.map(({ object }) => object);
   let { claim, owner } = decideOwnership({ ...applicants, objects }, now);
   for (;;) {
-    const group = buildHostGroup(applicants.hostname, members, owner, isServable);
+    const group = buildHostGroup(applicants.hostname, members, owner, servable);
     const served = new Set(group.served);
     objects = objects.filter(
       (object) => served.has(object) || (owner !== undefined && owner.namespace !== object.ref.namespace),
@@ -160,12 +161,13 @@ function decideGroup(
   }
 }
 
-function servableSecrets(members: readonly Member[], isServable: (certificateId: string) => boolean): string {
+function servableSecrets(members: readonly Member[], servable: Servable): string {
   let text = '';
   for (const { object, host } of members)
     for (const name of host.secretNames) {
       const id = `${object.ref.namespace}/${name}`;
-      if (isServable(id)) text += `${id} `;
+      const pair = servable(id);
+      if (pair !== undefined) text += `${id} ${pair.keyType} ${pair.dnsNames.join()} `;
     }
   return text;
 }

@@ -2,6 +2,7 @@
 //
 // One TLSSocket for each connection and no tls.Server: its SNICallback can give certificates only, neither an alert nor
 // another policy, and by now the name has been read.
+import { constants } from 'node:crypto';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import { NodeSocket, nodeTransport } from './node.ts';
@@ -34,6 +35,8 @@ export const nodeSecureTransport: SecureTransport = {
       honorCipherOrder: true,
       sessionIdContext: sessionScope,
       ticketKeys,
+      // A client could make us work without an end by it (RFC 9325 3.5).
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     }) as unknown as TlsContext;
   },
 
@@ -50,6 +53,8 @@ export const nodeSecureTransport: SecureTransport = {
     const owned = new NodeSocket(secured, remoteAddress, remotePort, plain);
     owned.events = events;
     secured.once('secure', () => events.onSecured());
+    // What goes wrong after the handshake only a tls.Server would hear of: the connection would stay, and what comes be kept.
+    secured.on('_tlsError', () => secured.destroy());
     return owned;
   },
 };

@@ -1,5 +1,6 @@
 // A scene as Flint's own objects: an IngressRoute for each host, one Service, an EndpointSlice for each backend.
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
+import { pair } from './pair.ts';
 import { expressionOf, hostsOf, prefixOf, ruleNumbers, tenantHeader } from './scene.ts';
 import type { Scene } from './scene.ts';
 
@@ -39,6 +40,7 @@ export function flintObjects(
     metadata: { name: host.replaceAll('.', '-'), namespace: 'bench' },
     spec: {
       hostnames: [host],
+      ...(scene.isSecure ? { tls: { certificateRefs: [{ name: 'pair' }] } } : {}),
       rules: ruleNumbers(scene).map((number) => ({
         name: `v${version}-r${number}`,
         ...matchesOf(scene, number),
@@ -47,8 +49,16 @@ export function flintObjects(
     },
   }));
   const metadata = { name: 'shop', namespace: 'bench' };
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/tls',
+    metadata: { name: 'pair', namespace: 'bench' },
+    stringData: { 'tls.crt': pair.certificate, 'tls.key': pair.keyPem },
+  };
   return [
     ...routes,
+    ...(scene.isSecure ? [secret] : []),
     { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } },
     ...backends.map((port) => ({
       apiVersion: 'discovery.k8s.io/v1',

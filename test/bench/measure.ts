@@ -6,6 +6,7 @@ import { loadCore, root } from './lab.ts';
 import type { Lab } from './lab.ts';
 import type { OpenLoopReport } from './open-loop.ts';
 import type { Proxy } from './proxies.ts';
+import { hostOf } from './scene.ts';
 import type { Load, Workload } from './workloads.ts';
 import { wrkScript } from './wrk-scripts.ts';
 
@@ -110,7 +111,9 @@ async function runWrk(
   seconds: number,
 ): Promise<Answers> {
   const script = lab.writeFile('wrk.lua', wrkScript(load.script));
-  const url = `http://127.0.0.1:${proxy.port}${load.path}`;
+  // wrk sends the host of the URL as the name of its ClientHello; the script says where that is.
+  const origin = proxy.isSecure ? `https://${hostOf(0)}` : 'http://127.0.0.1';
+  const url = `${origin}:${proxy.port}${load.path}`;
   const shape = ['-t1', `-c${load.connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, url];
   const text = await run('wrk', shape);
   const line = /^report (.*)$/m.exec(text)?.[1];

@@ -37,6 +37,7 @@ export function nginxConf(
   buffers: 'default' | '64k',
   scene: Scene,
 ): string {
+  const ssl = scene.isSecure ? ' ssl' : '';
   const pass = scene.rules === 'header' ? 'proxy_pass http://$pool;' : 'proxy_pass http://shop;';
   return `
 daemon off; master_process off; worker_processes 1;
@@ -62,15 +63,27 @@ http {
   proxy_set_header X-Request-Id $request_id;
   ${scene.rules === 'filtered' ? nginxFilters : ''}
   ${buffers === 'default' ? '' : 'proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 128k;'}
-  server { listen 127.0.0.1:${port} backlog=4096 default_server; return 404; }
+  ${scene.isSecure ? nginxTls(folder) : ''}
+  server { listen 127.0.0.1:${port}${ssl} backlog=4096 default_server; return 404; }
   ${hostsOf(scene)
     .map((host) => {
       const locations = nginxMatches(scene).map((match) => `    location ${match} { ${pass} }`);
-      return `server {\n    listen 127.0.0.1:${port};\n    server_name ${host};\n${locations.join('\n')}\n  }`;
+      return `server {\n    listen 127.0.0.1:${port}${ssl};\n    server_name ${host};\n${locations.join('\n')}\n  }`;
     })
     .join('\n  ')}
 }
 `;
+}
+
+/** Next to the configuration: the certificate and its key. */
+export const pairFile = 'pair.pem';
+
+/** As Flint has it: TLS 1.2 and 1.3, AES-128 first, sessions by ticket. */
+function nginxTls(folder: string): string {
+  const file = `${folder}/${pairFile}`;
+  return `ssl_certificate ${file}; ssl_certificate_key ${file}; ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256; ssl_session_tickets on;
+  ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384;`;
 }
 
 const nginxFilters = `allow 127.0.0.0/8; deny all; client_max_body_size 10m;
@@ -116,6 +129,7 @@ function nginxHeaderMap(scene: Scene): string {
  * paths are in a map file, as its ingress controllers have them.
  */
 export function haproxyConf(
+  folder: string,
   port: number,
   backends: readonly number[],
   scene: Scene,
@@ -135,10 +149,10 @@ defaults
   timeout http-keep-alive 60s
   http-reuse always
 frontend shop
-  bind 127.0.0.1:${port} backlog 4096
+  bind 127.0.0.1:${port} backlog 4096${scene.isSecure ? ` ssl crt ${folder}/${pairFile} ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384` : ''}
   unique-id-format %[uuid()]
   http-request set-header X-Forwarded-For %[src]
-  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Proto ${scene.isSecure ? 'https' : 'http'}
   http-request set-header X-Forwarded-Host %[req.hdr(Host)]
   http-request set-header X-Real-IP %[src]
   http-request set-header X-Request-Id %[unique-id]

@@ -1,11 +1,15 @@
 // The sides of the comparison: how each is started with the routes of a scene.
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { request } from '../e2e/http-client.ts';
 import { flintObjects, manifestText } from './flint-conf.ts';
 import { freePort, proxyCore, root, untilListening } from './lab.ts';
 import type { Lab, Running, Runtime } from './lab.ts';
-import { haproxyConf, nginxConf } from './peer-conf.ts';
+import { pair } from './pair.ts';
+import { haproxyConf, nginxConf, pairFile } from './peer-conf.ts';
 import { hostOf, prefixOf, tenantHeader } from './scene.ts';
 import type { Scene } from './scene.ts';
 import { isProxyWanted, reference } from './settings.ts';
@@ -13,6 +17,7 @@ import { isProxyWanted, reference } from './settings.ts';
 export interface Proxy {
   readonly name: string;
   readonly port: number;
+  readonly isSecure: boolean;
   /** From the start of the process to the first accepted connection. */
   readonly listeningMs: number;
   readonly running: Running;
@@ -45,13 +50,31 @@ async function startProxy(name: string, startOn: StartOn, scene: Scene): Promise
   try {
     const listeningMs = await untilListening(port, running);
     const { host, path, headers } = probeOf(scene);
-    const { status } = await request(port, host, path, { headers });
+    const status = scene.isSecure
+      ? await secureStatus(port, host, path)
+      : (await request(port, host, path, { headers })).status;
     if (status !== 200) throw new Error(`answers ${status} to its first request`);
-    return { name, port, listeningMs, running };
+    return { name, port, isSecure: scene.isSecure === true, listeningMs, running };
   } catch (error) {
     await running.stop();
     throw error;
   }
+}
+
+async function secureStatus(port: number, host: string, path: string): Promise<number> {
+  const asked = httpsRequest({
+    host: '127.0.0.1',
+    port,
+    servername: host,
+    path,
+    headers: { host },
+    ca: pair.certificate,
+    agent: false,
+  });
+  asked.end();
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  response.resume();
+  return response.statusCode ?? 0;
 }
 
 /** A request that the routes of a scene take. */
@@ -67,9 +90,15 @@ function probeOf(scene: Scene): { readonly host: string; readonly path: string; 
   return { host: hostOf(0), path: paths[scene.rules], headers };
 }
 
+/** In one file, as haproxy wants it; nginx reads both from there, too. */
+function writePair(lab: Lab): void {
+  lab.writeFile(pairFile, pair.certificate + pair.keyPem);
+}
+
 function nginxOn(lab: Lab, buffers: 'default' | '64k'): StartOn {
   return (port, scene) => {
     const text = nginxConf(lab.folder, port, lab.backends, buffers, scene);
+    if (scene.isSecure) writePair(lab);
     return lab.start(proxyCore, 'nginx', [
       '-p',
       lab.folder,
@@ -81,7 +110,10 @@ function nginxOn(lab: Lab, buffers: 'default' | '64k'): StartOn {
 
 function haproxyOn(lab: Lab): StartOn {
   return (port, scene) => {
-    const text = haproxyConf(port, lab.backends, scene, (name, content) => lab.writeFile(name, content));
+    if (scene.isSecure) writePair(lab);
+    const text = haproxyConf(lab.folder, port, lab.backends, scene, (name, content) =>
+      lab.writeFile(name, content),
+    );
     return lab.start(proxyCore, 'haproxy', ['-q', '-f', lab.writeFile('haproxy.cfg', text)]);
   };
 }
@@ -97,7 +129,10 @@ function flintOn(lab: Lab, runtime: Runtime): StartOn {
     for (let first = 0; first < objects.length; first += hostsPerFile)
       writeFileSync(join(folder, `${first}.yaml`), manifestText(objects.slice(first, first + hostsPerFile)));
     const serving = ['--workers', '1', '--access-log', 'off', '--log-level', 'error'];
-    const listening = ['--http', `127.0.0.1:${port}`, '--https', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
+    const places: [string, string] = [`127.0.0.1:${port}`, '127.0.0.1:0'];
+    if (scene.isSecure) places.reverse();
+    const [http, https] = places;
+    const listening = ['--http', http, '--https', https, '--admin', '127.0.0.1:0'];
     const main = join(root, 'src/main.ts');
     return lab.start(proxyCore, lab.binary(runtime), [main, 'run', '-f', folder, ...serving, ...listening]);
   };

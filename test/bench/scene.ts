@@ -8,10 +8,13 @@ export interface Scene {
   readonly rules: RuleKind;
   readonly hosts: number;
   readonly rulesPerHost: number;
+  /** Clients come with TLS. */
+  readonly isSecure?: true;
 }
 
 export const scenes = {
   one: { name: '1 route', rules: 'everything', hosts: 1, rulesPerHost: 1 },
+  secure: { name: '1 route with TLS', rules: 'everything', hosts: 1, rulesPerHost: 1, isSecure: true },
   filtered: { name: 'a rule with filters', rules: 'filtered', hosts: 1, rulesPerHost: 1 },
   ten: { name: '10 routes', rules: 'path', hosts: 1, rulesPerHost: 10 },
   tenThousand: { name: '10,000 routes', rules: 'path', hosts: 1000, rulesPerHost: 10 },

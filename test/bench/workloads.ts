@@ -60,6 +60,15 @@ const all: readonly Workload[] = [
   { name: 'a new connection per request', scene: 'one', load: closed('/tiny', 64, closingConnections) },
   { name: 'open loop, 5,000 requests/s', scene: 'one', load: open(5000) },
   { name: 'open loop, 20,000 requests/s', scene: 'one', load: open(20_000) },
+  { name: 'TLS, 64 keep-alive connections, tiny', scene: 'secure', load: closed('/tiny', 64) },
+  { name: 'TLS, 10 KB response', scene: 'secure', load: closed('/10k', 64) },
+  { name: 'TLS, 1 MB response', scene: 'secure', load: closed('/1m', 16) },
+  // wrk takes its sessions up again where a server lets it.
+  {
+    name: 'TLS, a new connection per request, resumed',
+    scene: 'secure',
+    load: closed('/tiny', 64, closingConnections),
+  },
   {
     name: 'filters: headers changed both ways, clients by address, bodies bounded',
     scene: 'filtered',

@@ -13,9 +13,14 @@ done = function(summary, latency, requests)
 end
 `;
 
+/** Whatever host the URL names: it is this one. */
+const loopback = `local lookup = wrk.lookup
+wrk.lookup = function(_, service) return lookup("127.0.0.1", service) end
+`;
+
 /** A whole script: the host of every scene unless the requests bring their own, then what one workload adds. */
 export function wrkScript(script: string): string {
-  return `wrk.headers["Host"] = "${hostOf(0)}"\n${script}\n${report}`;
+  return `${loopback}wrk.headers["Host"] = "${hostOf(0)}"\n${script}\n${report}`;
 }
 
 const browserFields = {

@@ -399,10 +399,82 @@ test('plain HTTP of a host with TLS is sent on, refused or served, as its route 
   assert.equal((await plain('plain.test', '/')).status, 200);
   for (const host of ['shop.test', 'never.test']) {
     assert.equal((await plain(host, '/.well-known/acme-challenge/token')).status, 200);
-    assert.notEqual((await plain(host, '/.well-known/acme-challenge')).status, 200);
+    for (const path of ['', '/', '/a/b', '/..%2Fadmin'])
+      assert.notEqual((await plain(host, `/.well-known/acme-challenge${path}`)).status, 200, path);
     assert.notEqual((await plain(host, '/.well-known/acme-challenge/../../secret')).status, 200);
   }
   // A proxy that is trusted has ended TLS itself.
   assert.equal((await plain('shop.test', '/', 'X-Forwarded-Proto: https\r\n')).status, 200);
   assert.equal((await ask(flint, 'never.test')).status, 200);
+});
+
+test('of two certificates with keys of one kind each host has the one that names it', async (context) => {
+  const object = simpleRoute('x.test', 'shop') as { readonly spec: object };
+  const tls = { certificateRefs: [{ name: 'x-tls' }, { name: 'y-tls' }] };
+  const flint = await startFlint(
+    context,
+    yaml(
+      ...service('shop', [(await echoBackend(context, 'shop')).port]),
+      secret('x-tls', pairFor('x.test', generateKey('RSA-2048'))),
+      secret('y-tls', pairFor('y.test', generateKey('RSA-2048'))),
+      { ...object, spec: { ...object.spec, hostnames: ['x.test', 'y.test'], tls } },
+    ),
+  );
+  for (const name of ['x.test', 'y.test']) assert.equal((await ask(flint, name)).dnsNames, `DNS:${name}`);
+});
+
+test('a connection goes on when its own name gets other certificates', async (context) => {
+  const { flint, objects } = await scene(context);
+  const socket = await open(flint, 'shop.test');
+  const answer = async (host: string): Promise<string> => {
+    socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    return String(((await once(socket, 'data')) as [Buffer])[0]).slice(0, 13);
+  };
+  assert.equal(await answer('shop.test'), 'HTTP/1.1 200 ');
+  const moved = objects.map((object) =>
+    (object as { metadata: { name: string } }).metadata.name === 'shop-test'
+      ? secureRoute('shop.test', 'shop', 'other-tls')
+      : object,
+  );
+  await flint.apply(yaml(...moved, secret('other-tls', pairFor('shop.test'))));
+  assert.equal(await answer('shop.test'), 'HTTP/1.1 200 ');
+  assert.equal(await answer('large.test'), 'HTTP/1.1 421 ');
+  socket.destroy();
+});
+
+test('what is no TLS any more ends the connection at once, and so does an endless renegotiation', async (context) => {
+  const { flint } = await scene(context);
+  const plain = connectPlain({ host: '127.0.0.1', port: flint.httpsPort });
+  const socket = connect({ socket: plain, servername: 'shop.test', ca: authority.root.certificate });
+  socket.on('error', () => {});
+  await once(socket, 'secureConnect');
+  const closed = once(plain, 'close');
+  plain.write(Buffer.concat([Buffer.from([23, 3, 3, 0, 64]), Buffer.alloc(64, 7)]));
+  await closed;
+  const renegotiating = await open(flint, 'shop.test', { maxVersion: 'TLSv1.2' });
+  const refused = await new Promise<Error | null>((resolve) => {
+    renegotiating.on('error', resolve);
+    renegotiating.on('close', () => resolve(new Error('closed')));
+    let rounds = 0;
+    const again = (error: Error | null): void => {
+      if (error !== null || ++rounds > 20) resolve(error);
+      else renegotiating.renegotiate({}, again);
+    };
+    again(null);
+  });
+  assert.ok(refused !== null, 'twenty renegotiations were allowed');
+  renegotiating.destroy();
+});
+
+test('the end of an answer that reads until close is said before the connection is closed', async (context) => {
+  const { flint } = await scene(context);
+  const socket = await open(flint, 'shop.test');
+  socket.write('GET / HTTP/1.0\r\nHost: shop.test\r\nConnection: close\r\n\r\n');
+  let isEnded = false;
+  socket.on('end', () => {
+    isEnded = true;
+  });
+  socket.resume();
+  await once(socket, 'close');
+  assert.ok(isEnded);
 });
