@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import type { TlsSelection } from '#proxy/serving-table.ts';
 import type { CompiledHost } from '#route/compiled-host.ts';
-import type { KeyPair, SecureTransport, TlsContext } from '#transport/secure-transport.ts';
+import type { SecureTransport, TlsContext } from '#transport/secure-transport.ts';
+import { choosePairs } from './pair-choice.ts';
 import { readPair } from './pair-text.ts';
+import type { NamedPair } from './pair-text.ts';
 import { nowhere } from './slabs.ts';
 import type { StagedIndex } from './staged-index.ts';
 
@@ -40,7 +42,7 @@ export class LiveContexts {
     const name = `${key} ${tlsKey}`;
     const places = this.#placesOf(source.certificates);
     const known = this.#live.get(name);
-    const live = known !== undefined && isSame(known.places, places) ? known : this.#make(name, places);
+    const live = known !== undefined && isSame(known.places, places) ? known : this.#make(key, name, places);
     this.#live.delete(name);
     this.#live.set(name, live);
     if (live.context === undefined) return noCertificate;
@@ -58,21 +60,21 @@ export class LiveContexts {
     return places;
   }
 
-  #make(name: string, places: readonly number[]): Live {
+  #make(hostKey: string, name: string, places: readonly number[]): Live {
     if (this.#live.size >= mostContexts)
       for (const [oldest] of this.#live) {
         this.#live.delete(oldest);
         break;
       }
     const pairs = places.map((place) => readPair(this.#index.textAt(place)));
-    return { places, context: pairs.length === 0 ? undefined : this.#create(name, pairs) };
+    return { places, context: pairs.length === 0 ? undefined : this.#create(hostKey, name, pairs) };
   }
 
   /** A pair that the runtime does not take fails the names that it is for, and nobody else's. */
-  #create(name: string, pairs: readonly KeyPair[]): TlsContext | undefined {
+  #create(hostKey: string, name: string, pairs: readonly NamedPair[]): TlsContext | undefined {
     try {
       return this.#transport.createContext({
-        pairs,
+        pairs: choosePairs(pairs, hostKey),
         sessionScope: createHash('sha256').update(name).digest('base64url').slice(0, 32),
         ticketKeys: this.#ticketKeys,
       });

@@ -2,11 +2,15 @@
 import type { Certificate } from '#model/route-model.ts';
 import type { KeyPair } from '#transport/secure-transport.ts';
 
-export function writePair({ chain, key }: Pick<Certificate, 'chain' | 'key'>): string {
-  return JSON.stringify([chain, key.reveal()]);
+export interface NamedPair extends KeyPair {
+  readonly dnsNames: readonly string[];
 }
 
-export function readPair(text: string): KeyPair {
-  const [chain, key] = JSON.parse(text) as [string, string];
-  return { chain, key };
+export function writePair({ chain, key, dnsNames }: Pick<Certificate, 'chain' | 'key' | 'dnsNames'>): string {
+  return JSON.stringify([chain, key.reveal(), dnsNames]);
+}
+
+export function readPair(text: string): NamedPair {
+  const [chain, key, dnsNames] = JSON.parse(text) as [string, string, string[]];
+  return { chain, key, dnsNames };
 }

@@ -5,7 +5,6 @@
 //   unfit, had none -------> not served, SecretInvalid
 //   expired ---------------> as unfit while the last good one is valid; else served
 //   no Secret -------------> not served, CertificatePending
-import { X509Certificate } from 'node:crypto';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import { readMeta } from '#api/kubernetes-object.ts';
 import type { Certificate } from '#model/route-model.ts';
@@ -131,26 +130,6 @@ export function servedOf(state: SecretState): Certificate | undefined {
     case 'Missing':
       return undefined;
   }
-}
-
-/** What decides which of several pairs serves a host. */
-export interface ServablePair {
-  readonly keyType: string;
-  readonly dnsNames: readonly string[];
-}
-
-const servable = new WeakMap<Certificate, ServablePair>();
-
-/** Undefined where the Secret has no pair that can be served. */
-export function servablePairOf(state: SecretState): ServablePair | undefined {
-  const certificate = servedOf(state);
-  if (certificate === undefined) return undefined;
-  const known = servable.get(certificate);
-  if (known !== undefined) return known;
-  const { publicKey } = new X509Certificate(certificate.chain);
-  const pair = { keyType: publicKey.asymmetricKeyType ?? '', dnsNames: certificate.dnsNames };
-  servable.set(certificate, pair);
-  return pair;
 }
 
 /** What is wrong with a Secret that is to serve `hostnames`; undefined when nothing is. `now`: RFC 3339. */

@@ -14,8 +14,6 @@ import type {
   VirtualHost,
 } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
-import { namesCover } from '#tls/key-pair.ts';
-import type { ServablePair } from './certificate-index.ts';
 import type { Claim } from './cluster-view.ts';
 import type { TranslatedHost, TranslatedObject, WantedPlaintext } from './translated-object.ts';
 
@@ -36,17 +34,14 @@ export interface HostGroup {
   readonly bytes: number;
 }
 
-/** Of the Secret `namespace/name`; undefined where it has no pair that can be served. */
-export type Servable = (certificateId: string) => ServablePair | undefined;
-
 const noProblems: HostGroup['problems'] = new Map();
 
-/** `members` come oldest first; `owner` undefined: every namespace may serve it. */
+/** `members` come oldest first; `owner` undefined: every namespace may serve it. `certificateIds`: those that can be served. */
 export function buildHostGroup(
   hostname: string,
   members: readonly Member[],
   owner: Claim | undefined,
-  servable: Servable,
+  isServable: (certificateId: string) => boolean,
 ): HostGroup {
   const problems = new Map<TranslatedObject, Problem[]>();
   const report = (object: TranslatedObject, problem: Problem): void => {
@@ -65,7 +60,7 @@ export function buildHostGroup(
     return false;
   });
   const built = patternsOf(hostname, owners).map(({ pattern, members: those }) =>
-    buildVirtualHost(hostname, pattern, those, servable, report),
+    buildVirtualHost(hostname, pattern, those, isServable, report),
   );
   // What covers one label is there for those who ask for no more: without them it says what the deeper one says.
   const shallow = new Set(owners.filter(({ host }) => host.depth === 'OneLabel').map(({ object }) => object));
@@ -111,24 +106,20 @@ function buildVirtualHost(
   hostname: string,
   pattern: HostPattern,
   members: readonly Member[],
-  servable: Servable,
+  isServable: (certificateId: string) => boolean,
   report: (object: TranslatedObject, problem: Problem) => void,
 ): BuiltHost {
   const taken = new Map<string, RuleRef>();
   const rules: Rule[] = [];
   const served = new Set<TranslatedObject>();
   const certificates = new Set<string>();
-  const chosen = new CertificateChoice(hostname, servable);
   let pathPolicy: PathPolicy | undefined;
   let policyOwner = '';
   const plaintext = new PlaintextChoice();
   let bytes = 0;
   const serve = ({ object, host }: Member, ids: readonly string[]): void => {
     served.add(object);
-    for (const id of ids) {
-      certificates.add(id);
-      chosen.add(id);
-    }
+    for (const id of ids) certificates.add(id);
     const winner = plaintext.add(host.plaintext, `${object.ref.namespace}/${object.ref.name}`);
     if (winner !== undefined)
       report(object, {
@@ -140,7 +131,7 @@ function buildVirtualHost(
   for (const { member, isDefault } of inOrder(members)) {
     const { object, host } = member;
     const { kept, hasConflict } = keepUntakenMatches(hostname, member, isDefault, taken, report);
-    const ids = servableIds(member, servable);
+    const ids = servableIds(member, isServable);
     const newIds = ids.filter((id) => !certificates.has(id));
     const keptBytes = Buffer.byteLength(canonicalJson(kept)) + Buffer.byteLength(canonicalJson(newIds));
     if (bytes + keptBytes > hostBytes) {
@@ -175,41 +166,13 @@ function buildVirtualHost(
     host: {
       pattern,
       pathPolicy: pathPolicy ?? strictPathPolicy,
-      certificates: chosen.ids,
+      certificates: [...certificates].sort(compareText),
       plaintext: plaintext.chosen,
       rules,
     },
     served: [...served],
     bytes,
   };
-}
-
-/**
- * One pair for each kind of key: more than one a TLS library does not take. One that names the host comes before one that
- * does not, then the order in which they come.
- */
-class CertificateChoice {
-  readonly #hostname: string;
-  readonly #servable: Servable;
-  readonly #byKeyType = new Map<string, { readonly id: string; readonly covers: boolean }>();
-
-  constructor(hostname: string, servable: Servable) {
-    this.#hostname = hostname;
-    this.#servable = servable;
-  }
-
-  /** Sorted. */
-  get ids(): readonly string[] {
-    return [...this.#byKeyType.values()].map(({ id }) => id).sort(compareText);
-  }
-
-  add(id: string): void {
-    const pair = this.#servable(id);
-    if (pair === undefined) return;
-    const covers = namesCover(pair, this.#hostname);
-    const known = this.#byKeyType.get(pair.keyType);
-    if (known === undefined || (covers && !known.covers)) this.#byKeyType.set(pair.keyType, { id, covers });
-  }
 }
 
 /** What plain HTTP of a host gets: as the oldest object says that says anything; else a redirect where any has TLS. */
@@ -235,10 +198,11 @@ class PlaintextChoice {
   }
 }
 
-function servableIds({ object, host }: Member, servable: Servable): readonly string[] {
-  return host.secretNames
-    .map((name) => `${object.ref.namespace}/${name}`)
-    .filter((id) => servable(id) !== undefined);
+function servableIds(
+  { object, host }: Member,
+  isServable: (certificateId: string) => boolean,
+): readonly string[] {
+  return host.secretNames.map((name) => `${object.ref.namespace}/${name}`).filter(isServable);
 }
 
 /**

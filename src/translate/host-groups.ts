@@ -2,7 +2,6 @@
 // changed are decided again.
 import type { Claim, Claims } from './cluster-view.ts';
 import { buildHostGroup } from './host-group.ts';
-import type { Servable } from './host-group.ts';
 import type { HostGroup, Member } from './host-group.ts';
 import { coveringClaim, decideOwnership } from './host-ownership.ts';
 import type { Applicants } from './host-ownership.ts';
@@ -16,7 +15,7 @@ export interface GroupChanges {
   /** What the ledger says: the one that was given back last, or another one altogether. */
   readonly claims: Claims;
   readonly now: string;
-  readonly servable: Servable;
+  readonly isServable: (certificateId: string) => boolean;
   /** Some Secret can be served that could not, or the other way round. */
   readonly hasOtherSecrets: boolean;
 }
@@ -112,7 +111,7 @@ export class HostGrouper {
   #decide(
     hostname: string,
     covering: Claim | undefined,
-    { claims, now, servable }: GroupChanges,
+    { claims, now, isServable }: GroupChanges,
   ): Known | undefined {
     const members = this.#members.get(hostname) ?? [];
     if (members.length === 0) {
@@ -121,19 +120,19 @@ export class HostGrouper {
       return undefined;
     }
     const claim = claims.get(hostname);
-    const secrets = servableSecrets(members, servable);
+    const servable = servableSecrets(members, isServable);
     const before = this.#known.get(hostname);
     if (
       before !== undefined &&
       before.members === members &&
       before.claim === claim &&
       before.covering === covering &&
-      before.servable === secrets
+      before.servable === servable
     )
       return before;
-    const decided = decideGroup({ hostname, claim, covering }, members, now, servable);
+    const decided = decideGroup({ hostname, claim, covering }, members, now, isServable);
     // The ledger comes back as what it was told: from then on nothing here has changed.
-    const known = { members, claim: decided.nextClaim, covering, servable: secrets, ...decided };
+    const known = { members, claim: decided.nextClaim, covering, servable, ...decided };
     this.#known.set(hostname, known);
     return known;
   }
@@ -144,12 +143,12 @@ function decideGroup(
   applicants: Omit<Applicants, 'objects'>,
   members: readonly Member[],
   now: string,
-  servable: Servable,
+  isServable: (certificateId: string) => boolean,
 ): Pick<Known, 'nextClaim' | 'group'> {
   let objects: readonly TranslatedObject[] = members.map(({ object }) => object);
   let { claim, owner } = decideOwnership({ ...applicants, objects }, now);
   for (;;) {
-    const group = buildHostGroup(applicants.hostname, members, owner, servable);
+    const group = buildHostGroup(applicants.hostname, members, owner, isServable);
     const served = new Set(group.served);
     objects = objects.filter(
       (object) => served.has(object) || (owner !== undefined && owner.namespace !== object.ref.namespace),
@@ -161,13 +160,12 @@ function decideGroup(
   }
 }
 
-function servableSecrets(members: readonly Member[], servable: Servable): string {
+function servableSecrets(members: readonly Member[], isServable: (certificateId: string) => boolean): string {
   let text = '';
   for (const { object, host } of members)
     for (const name of host.secretNames) {
       const id = `${object.ref.namespace}/${name}`;
-      const pair = servable(id);
-      if (pair !== undefined) text += `${id} ${pair.keyType} ${pair.dnsNames.join()} `;
+      if (isServable(id)) text += `${id} `;
     }
   return text;
 }

@@ -21,10 +21,10 @@ import type {
   VirtualHost,
 } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
-import { CertificateIndex, servablePairOf, servedOf } from './certificate-index.ts';
+import { CertificateIndex, servedOf } from './certificate-index.ts';
 import type { ClusterView, TranslateSettings } from './cluster-view.ts';
 import { fallbackOf } from './fallback.ts';
-import type { HostGroup, Servable } from './host-group.ts';
+import type { HostGroup } from './host-group.ts';
 import { HostGrouper } from './host-groups.ts';
 import { ObjectReader } from './object-reader.ts';
 import type { ReadObject } from './object-reader.ts';
@@ -153,9 +153,9 @@ export class Translator {
     hasOtherSecrets: boolean,
   ): ReadonlyMap<string, HostGroup | undefined> {
     const { claims, now } = view;
-    const servable: Servable = (id) => servablePairOf(this.#certificates.state(id));
+    const isServable = (id: string): boolean => servedOf(this.#certificates.state(id)) !== undefined;
     const update = (changes: Difference<TranslatedObject>): ReadonlyMap<string, HostGroup | undefined> =>
-      this.#grouper.update({ ...changes, claims, now, servable, hasOtherSecrets });
+      this.#grouper.update({ ...changes, claims, now, isServable, hasOtherSecrets });
     const changed = update({
       added,
       removed: removed.filter((object) => !this.#refused.has(object)),
