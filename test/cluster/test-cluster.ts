@@ -333,10 +333,10 @@ export class TestCluster {
       folder,
       '--http',
       `${address}:8080`,
-      '--https',
-      `${address}:8443`,
       '--admin',
       `${address}:9901`,
+      // Builds before this one have no such port.
+      ...(build === root ? ['--https', `${address}:8443`] : []),
     ];
     return this.#spawn(
       build,
