@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { FlintProcess, runtime } from '../test/e2e/flint-process.ts';
+import { FlintProcess, anyPorts, runtime } from '../test/e2e/flint-process.ts';
 import { Traffic } from './soak-traffic.ts';
 
 const root = new URL('../', import.meta.url).pathname;
@@ -36,16 +36,7 @@ const backend = spawn(hackRuntime, ['node', `${root}hack/soak-backend.ts`], {
 });
 const [portsLine] = (await once(createInterface({ input: backend.stdout }), 'line')) as [string];
 const endpoints = (JSON.parse(portsLine) as readonly number[]).map((port) => `127.0.0.1:${port}`);
-const listening = [
-  '--http',
-  '127.0.0.1:0',
-  '--https',
-  '127.0.0.1:0',
-  '--admin',
-  '127.0.0.1:0',
-  '--access-log',
-  'off',
-];
+const listening = [...anyPorts, '--access-log', 'off'];
 const child = spawn(
   hackRuntime,
   [runtime, 'src/main.ts', 'run', '--route', `soak.test/=${endpoints.join()}`, ...listening],

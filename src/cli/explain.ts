@@ -3,7 +3,7 @@ import { encode } from '#model/bundle.ts';
 import { decode } from '#model/bundle-reader.ts';
 import type { RouteModel } from '#model/route-model.ts';
 import { endpointText, hostKey } from '#model/route-model.ts';
-import { isChallenge, normalizePath } from '#model/request-path.ts';
+import { normalizePath } from '#model/request-path.ts';
 import { rewritePath } from '#filter/path-rewrite.ts';
 import { locationOf } from '#filter/request-redirect.ts';
 import type { Candidate, Unmet } from '#route/candidate.ts';
@@ -45,8 +45,8 @@ export function explain(urlText: string, options: ExplainOptions, terminal: Term
     return exitCode.negative;
   }
   if (normal.path !== request.path) print(`path ${request.path} is routed and forwarded as ${normal.path}`);
-  const { plaintext } = host;
-  if (plaintext !== 'Serve' && request.scheme === 'http' && !isChallenge(normal.path)) {
+  const plaintext = request.scheme === 'http' ? host.plaintextFor(normal.path) : 'Serve';
+  if (plaintext !== 'Serve') {
     const answer = plaintext === 'Redirect' ? '308: sent on to https' : '403: plain HTTP is refused';
     print(`${answer} (tls.plaintext of this host decides)`);
     return plaintext === 'Redirect' ? exitCode.ok : exitCode.negative;

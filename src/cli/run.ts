@@ -21,8 +21,8 @@ export async function run(options: RunOptions, stop: Promise<Stop>): Promise<num
     if (!existsSync(path)) throw new Error(`-f ${path}: there is no such file or folder`);
   const { manifests, cluster } = openLocalSource(options);
   // Nobody maps ports in front of it: where TLS is accepted is where it is found.
-  const { publicHttpsPort = options.https.port || 443 } = options;
-  const serving = await openServing({ ...options, publicHttpsPort });
+  const where = options.https.port === 0 ? {} : { publicHttpsPort: options.https.port };
+  const serving = await openServing({ ...where, ...options });
   const { logger } = serving;
   const dataPlane = new DataPlane(serving.dataPlane);
   const { translate } = serving.settings;

@@ -11,7 +11,7 @@ import type { FlintSettings, SettingsOptions } from './settings.ts';
 export interface ServingOptions extends SettingsOptions {
   readonly http: HostPort;
   readonly https: HostPort;
-  /** Absent: 443. */
+  /** Absent: that of the settings. */
   readonly publicHttpsPort?: number;
   readonly admin: HostPort;
   readonly workers?: number;
@@ -35,6 +35,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
   const settings = await loadSettings(options);
   const logger = createLogger(options.logLevel);
   const accessLog = options.accessLog === 'json' ? accessLogDestination() : undefined;
+  const { publicHttpsPort = settings.proxy.publicHttpsPort } = options;
   const trustedProxies = [...settings.proxy.trustedProxies, ...options.trustedProxy];
   return {
     settings,
@@ -44,7 +45,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
       https: options.https,
       admin: options.admin,
       workers: options.workers ?? availableParallelism(),
-      proxy: { ...settings.proxy, trustedProxies, publicHttpsPort: options.publicHttpsPort ?? 443 },
+      proxy: { ...settings.proxy, trustedProxies, publicHttpsPort },
       logger,
       writeAccessLog: accessLog === undefined ? undefined : (lines) => accessLog.write(lines),
     },

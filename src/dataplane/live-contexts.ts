@@ -33,10 +33,6 @@ export class LiveContexts {
     this.#ticketKeys = ticketKeys;
   }
 
-  get size(): number {
-    return this.#live.size;
-  }
-
   /** Connections that are open keep the context that they were made with. */
   select({ key, tlsKey, source }: CompiledHost): TlsSelection {
     const name = `${key} ${tlsKey}`;
@@ -61,11 +57,8 @@ export class LiveContexts {
   }
 
   #make(hostKey: string, name: string, places: readonly number[]): Live {
-    if (this.#live.size >= mostContexts)
-      for (const [oldest] of this.#live) {
-        this.#live.delete(oldest);
-        break;
-      }
+    const { value: oldest } = this.#live.keys().next();
+    if (oldest !== undefined && this.#live.size >= mostContexts) this.#live.delete(oldest);
     const pairs = places.map((place) => readPair(this.#index.textAt(place)));
     return { places, context: pairs.length === 0 ? undefined : this.#create(hostKey, name, pairs) };
   }

@@ -33,8 +33,12 @@ async function serveMain(port: NonNullable<typeof parentPort>): Promise<void> {
       : { transport: await loadSecureTransport(), ticketKeys: Buffer.from(ticketKeys) };
   const table = new LiveTable(undefined, tls);
 
-  const listen = ({ options, isSecure }: Extract<ToWorker, { kind: 'Listen' }>): Promise<number> =>
-    isSecure && tls !== undefined ? server.listenSecure(options, tls.transport) : server.listen(options);
+  const listen = async ({ options, isSecure }: Extract<ToWorker, { kind: 'Listen' }>): Promise<number> => {
+    if (!isSecure) return server.listen(options);
+    // Never in the clear where TLS is expected.
+    if (tls === undefined) throw new Error('this thread was not made for TLS');
+    return server.listenSecure(options, tls.transport);
+  };
 
   port.on('message', (message: ToWorker) => {
     switch (message.kind) {

@@ -4,9 +4,10 @@
 // Whatever backends are known to disagree about is refused unless the host's policy says otherwise.
 import type { PathPolicy } from './route-model.ts';
 
+/** RFC 8555 8.3: a token is of the base64url alphabet. */
 const challenge = /^\/\.well-known\/acme-challenge\/[A-Za-z0-9_-]+$/;
 
-/** Whether the path is that of a challenge of ACME (RFC 8555 8.3), which comes in plain HTTP, before there is a certificate. */
+/** Whether the path is that of a challenge of ACME, which comes in plain HTTP, before there is a certificate. */
 export function isChallenge(path: string): boolean {
   return challenge.test(path);
 }

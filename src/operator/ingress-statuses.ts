@@ -3,7 +3,6 @@
 import { readMeta } from '#api/kubernetes-object.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import type { ClusterObjects } from '#cluster/objects.ts';
-import { ListDifference } from '#model/list-difference.ts';
 import type { Verdict } from '#translate/verdict.ts';
 import type { Acknowledgements } from './acknowledgements.ts';
 import { addressOf } from './addresses.ts';
@@ -12,6 +11,7 @@ import { Budget } from './budget.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import { isNewer, resourceVersionOf } from './object-version.ts';
 import { Tallies } from './tallies.ts';
+import { VerdictChanges, idOf } from './verdict-changes.ts';
 import { WriteLane } from './write-lane.ts';
 
 export interface IngressStatusesOptions {
@@ -51,7 +51,7 @@ export class IngressStatuses {
   readonly #tracked = new Map<string, Tracked>();
   /** Those of them where something other may stand than what should. */
   readonly #restless = new Set<Tracked>();
-  readonly #verdicts = new ListDifference<Verdict>();
+  readonly #verdicts = new VerdictChanges();
   readonly #tallies: Tallies;
   readonly #lane: WriteLane;
   readonly #budget = new Budget(writesPerSecond, writesPerSecond);
@@ -79,9 +79,8 @@ export class IngressStatuses {
     verdicts: readonly Verdict[],
     ingressOf: (id: string) => KubernetesObject | undefined,
   ): void {
-    const { added, removed } = this.#verdicts.update(verdicts);
-    const due = new Map(added.map((verdict) => [idOf(verdict), verdict]));
-    for (const verdict of removed) if (!due.has(idOf(verdict))) this.#forget(idOf(verdict));
+    const { due, gone } = this.#verdicts.update(verdicts);
+    for (const id of gone) this.#forget(id);
     for (const [id, verdict] of due) {
       const object = ingressOf(id);
       if (object !== undefined) this.#publishOne(id, sequence, object, verdict);
@@ -197,10 +196,6 @@ export class IngressStatuses {
     const [first] = problems;
     if (first !== undefined) this.#options.events.record('Warning', object, first.reason, text);
   }
-}
-
-function idOf({ object: { namespace, name } }: Verdict): string {
-  return `${namespace}/${name}`;
 }
 
 const kindOfIngresses = {

@@ -6,7 +6,6 @@
 import { readMeta, refText } from '#api/kubernetes-object.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import type { ClusterObjects, ObjectKind } from '#cluster/objects.ts';
-import { ListDifference } from '#model/list-difference.ts';
 import type { RouteModel } from '#model/route-model.ts';
 import type { ServedCertificate, Verdict } from '#translate/verdict.ts';
 import type { Acknowledgements, Tally } from './acknowledgements.ts';
@@ -35,6 +34,7 @@ import {
   proofOf,
 } from './tracked-route.ts';
 import type { TrackedRoute } from './tracked-route.ts';
+import { VerdictChanges, idOf } from './verdict-changes.ts';
 import { WriteLane } from './write-lane.ts';
 
 export interface StatusesOptions {
@@ -77,7 +77,7 @@ export class Statuses {
   readonly #tracked = new Map<string, TrackedRoute>();
   /** Those of them whose status may not say all there is to say. */
   readonly #restless = new Set<TrackedRoute>();
-  readonly #verdicts = new ListDifference<Verdict>();
+  readonly #verdicts = new VerdictChanges();
   readonly #tallies: Tallies;
   readonly #lane: WriteLane;
   #sequence = 0;
@@ -120,9 +120,8 @@ export class Statuses {
   /** To be called after each publish, also when nothing had to be written. */
   publish({ sequence, model, verdicts, routeOf, heldBack }: Published): void {
     this.#sequence = sequence;
-    const { added, removed } = this.#verdicts.update(verdicts);
-    const due = new Map(added.map((verdict) => [idOf(verdict), verdict]));
-    for (const verdict of removed) if (!due.has(idOf(verdict))) this.#forget(idOf(verdict));
+    const { due, gone } = this.#verdicts.update(verdicts);
+    for (const id of gone) this.#forget(id);
     for (const id of this.#heldBack.symmetricDifference(heldBack)) {
       const verdict = this.#tracked.get(id)?.verdict;
       if (verdict !== undefined && !due.has(id)) due.set(id, verdict);
@@ -377,10 +376,6 @@ export class Statuses {
         is.message || refText({ kind: object.kind, ...readMeta(object) }),
       );
   }
-}
-
-function idOf({ object: { namespace, name } }: Verdict): string {
-  return `${namespace}/${name}`;
 }
 
 const kindOfRoutes: Omit<ObjectKind, 'namespace'> = {

@@ -11,6 +11,8 @@ import { TlsGreeting } from './tls-greeting.ts';
 
 const searchPauseMs = 100;
 
+type Accepted = OpenConnection & SocketEvents;
+
 export class ProxyServer implements ConnectionOwner {
   readonly #context: ProxyContext;
   readonly #connections = new Set<OpenConnection>();
@@ -35,33 +37,37 @@ export class ProxyServer implements ConnectionOwner {
   }
 
   /** Resolves to the bound port. Rejects when the address cannot be bound. */
-  async listen(options: ListenOptions): Promise<number> {
-    const listener = await this.#context.transport.listen(options, (socket) =>
-      this.#accept(socket, () => this.#connectionOf(socket)),
-    );
-    this.#listeners.push(listener);
-    return listener.port;
+  listen(options: ListenOptions): Promise<number> {
+    return this.#listen(this.#context.transport, options, (socket) => {
+      const peer = new Peer(this.#context, socket.remoteAddress, 'http');
+      return new ClientConnection(this.#context, this, socket, peer);
+    });
   }
 
   /** As listen, for clients that speak TLS. */
-  async listenSecure(options: ListenOptions, transport: SecureTransport): Promise<number> {
-    const listener = await transport.listen(options, (socket) =>
-      this.#accept(socket, () => new TlsGreeting(this.#context, this, transport, socket)),
+  listenSecure(options: ListenOptions, transport: SecureTransport): Promise<number> {
+    return this.#listen(
+      transport,
+      options,
+      (socket) => new TlsGreeting(this.#context, this, transport, socket),
     );
-    this.#listeners.push(listener);
-    return listener.port;
   }
 
-  #connectionOf(socket: Socket): ClientConnection {
-    const peer = new Peer(this.#context, socket.remoteAddress, 'http');
-    return new ClientConnection(this.#context, this, socket, peer);
+  async #listen(
+    transport: Pick<SecureTransport, 'listen'>,
+    options: ListenOptions,
+    begin: (socket: Socket) => Accepted,
+  ): Promise<number> {
+    const listener = await transport.listen(options, (socket) => this.#accept(socket, begin));
+    this.#listeners.push(listener);
+    return listener.port;
   }
 
   /**
    * Neither runtime can be kept from accepting, and a listener that is closed and opened again would reset whoever waits
    * at it: so what does not fit is accepted and ended.
    */
-  #accept<T extends OpenConnection & SocketEvents>(socket: Socket, begin: () => T): T | undefined {
+  #accept(socket: Socket, begin: (socket: Socket) => Accepted): Accepted | undefined {
     const nowMs = this.#context.now();
     if (this.#connections.size >= this.#maxConnections && nowMs >= this.#searchAgainMs) this.#endIdle(nowMs);
     if (this.#connections.size >= this.#maxConnections) {
@@ -69,7 +75,7 @@ export class ProxyServer implements ConnectionOwner {
       socket.reset();
       return undefined;
     }
-    const connection = begin();
+    const connection = begin(socket);
     this.#connections.add(connection);
     this.#context.observer.onConnectionOpen();
     return connection;

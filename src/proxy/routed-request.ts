@@ -4,7 +4,7 @@ import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead } from '#http/message-head.ts';
 import { rewritePath } from '#filter/path-rewrite.ts';
 import type { RuleFilters } from '#filter/rule-filters.ts';
-import { isChallenge, normalizePath, strictPathPolicy } from '#model/request-path.ts';
+import { normalizePath, strictPathPolicy } from '#model/request-path.ts';
 import type { CompiledRoute } from '#route/compiled-route.ts';
 import type { MatchRequest } from '#route/match-request.ts';
 import type { Upstream } from '#upstream/upstream.ts';
@@ -50,7 +50,6 @@ export class RoutedRequest implements MatchRequest {
     { clientAddress, scheme }: Forwarding,
     security: Security | undefined,
   ): FaultCode | undefined {
-    this.mustUpgrade = false;
     this.method = head.method;
     this.authority = head.authority;
     this.#splitTarget(head.target);
@@ -104,18 +103,18 @@ export class RoutedRequest implements MatchRequest {
   ): FaultCode | undefined {
     const host = table.routes.findHost(hostname);
     // What was proved to the client is another host's (RFC 9110 15.5.20). The name itself was, whatever has changed since.
-    if (security !== undefined && host !== undefined && hostname !== security.serverName)
-      if (host.tlsKey !== security.tlsKey) return 'misdirected';
+    const isOther = security !== undefined && hostname !== security.serverName;
+    if (isOther && host !== undefined && host.tlsKey !== security.tlsKey) return 'misdirected';
     if (host === undefined && table.fallback === undefined) return 'route-not-found';
     const normal = normalizePath(this.path, host?.pathPolicy ?? strictPathPolicy);
     if (normal.kind === 'Refused') return 'path-rejected';
     this.path = normal.path;
     // A trusted proxy may have ended TLS in front of us.
-    if (security === undefined && scheme === 'http' && host !== undefined && host.plaintext !== 'Serve') {
-      if (!isChallenge(this.path)) {
-        this.mustUpgrade = host.plaintext === 'Redirect' && this.authority !== '';
-        return this.mustUpgrade ? undefined : 'plaintext-rejected';
-      }
+    const isPlain = security === undefined && scheme === 'http';
+    const plaintext = isPlain && host !== undefined ? host.plaintextFor(this.path) : 'Serve';
+    if (plaintext !== 'Serve') {
+      this.mustUpgrade = plaintext === 'Redirect' && this.authority !== '';
+      return this.mustUpgrade ? undefined : 'plaintext-rejected';
     }
     this.route = host?.match(this)?.route ?? table.fallback;
     return this.route === undefined ? 'route-not-found' : undefined;

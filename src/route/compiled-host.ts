@@ -1,4 +1,5 @@
 // The routes of one host, indexed by path: a Map for exact paths, one for prefixes, a list for expressions.
+import { isChallenge } from '#model/request-path.ts';
 import { hostKey } from '#model/route-model.ts';
 import type { PathPolicy, Plaintext, VirtualHost } from '#model/route-model.ts';
 import { Candidate } from './candidate.ts';
@@ -12,7 +13,6 @@ export class CompiledHost {
   readonly pathPolicy: PathPolicy;
   /** What a connection must have been made for to carry its requests; empty: there is no certificate. */
   readonly tlsKey: string;
-  readonly plaintext: Plaintext;
   /** In order of precedence. */
   readonly candidates: readonly Candidate[];
   readonly #exact = new Map<string, Candidate[]>();
@@ -25,7 +25,6 @@ export class CompiledHost {
     this.source = host;
     this.pathPolicy = host.pathPolicy;
     this.tlsKey = host.certificates.join(' ');
-    this.plaintext = host.plaintext;
     const candidates: Candidate[] = [];
     for (const rule of host.rules) {
       const route = new CompiledRoute(rule);
@@ -33,6 +32,12 @@ export class CompiledHost {
     }
     this.candidates = candidates.sort(comparePrecedence);
     for (const candidate of this.candidates) this.#index(candidate);
+  }
+
+  /** What a request for this path, in normal form, gets without TLS. */
+  plaintextFor(path: string): Plaintext {
+    const { plaintext } = this.source;
+    return plaintext === 'Serve' || isChallenge(path) ? 'Serve' : plaintext;
   }
 
   /** The preferred candidate that the request fits. Allocates nothing but what header and query conditions need. */

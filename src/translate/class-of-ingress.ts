@@ -2,9 +2,7 @@
 import type { Ingress, IngressPath } from '#api/ingress.ts';
 import { controllerName } from '#api/ingress-class.ts';
 import type { IngressClass } from '#api/ingress-class.ts';
-
-/** RFC 8555 8.3: a token is of the base64url alphabet. */
-const challengePath = /^\/\.well-known\/acme-challenge\/[-_A-Za-z0-9]+$/;
+import { isChallenge } from '#model/request-path.ts';
 
 /**
  * Undefined when the Ingress is ours, else why it is not. The field wins over the annotation. An Ingress that names no
@@ -46,7 +44,7 @@ export function isSolver({ hasSolverLabel, rules, defaultBackend, tls, problems 
 
 /** Of one token and nothing below it. */
 function isChallengePath({ type, path }: IngressPath): boolean {
-  return type !== 'Prefix' && challengePath.test(path);
+  return type !== 'Prefix' && isChallenge(path);
 }
 
 function isOurs(ingressClass: IngressClass): boolean {

@@ -271,9 +271,7 @@ export class Translator {
   }
 }
 
-interface FitChanges {
-  readonly added: readonly TranslatedObject[];
-  readonly removed: readonly TranslatedObject[];
+interface FitChanges extends Difference<TranslatedObject> {
   /** Some object is there that was not, or is read in another way, be it fit or not. */
   readonly hasOtherReads: boolean;
 }

@@ -80,6 +80,14 @@ export async function echoBackend(
   };
 }
 
+/** Answers `/N` with N bytes. */
+export function sizedBackend(context: Cleanup): Promise<number> {
+  const listener: RequestListener = (request, response) => {
+    response.end(Buffer.alloc(Number(request.url?.slice(1)), 'x'));
+  };
+  return listen(context, createHttpServer(listener));
+}
+
 /** Gives each connection to `serve`, with everything that has come on it so far. */
 export async function rawBackend(
   context: Cleanup,

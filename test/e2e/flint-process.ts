@@ -19,6 +19,9 @@ export interface AccessLine {
   readonly fault: string;
 }
 
+/** Options of whoever listens: any free ports of loopback. */
+export const anyPorts = ['http', 'https', 'admin'].flatMap((name) => [`--${name}`, '127.0.0.1:0']);
+
 export class FlintProcess {
   httpPort = 0;
   httpsPort = 0;
@@ -130,17 +133,7 @@ export async function startFlint(
 ): Promise<FlintProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'flint-e2e-'));
   writeFileSync(join(folder, 'manifests.yaml'), manifests);
-  const options = [
-    '-f',
-    folder,
-    '--http',
-    '127.0.0.1:0',
-    '--https',
-    '127.0.0.1:0',
-    '--admin',
-    '127.0.0.1:0',
-    ...args,
-  ];
+  const options = ['-f', folder, ...anyPorts, ...args];
   const command = [join(root, 'hack/runtime'), runtime, 'src/main.ts', 'run', ...options];
   // Both limits, soft and hard: the runtimes raise the soft one by themselves.
   const limit = descriptorLimit === undefined ? '' : `ulimit -n ${descriptorLimit} && `;

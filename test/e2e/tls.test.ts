@@ -2,12 +2,10 @@
 // connections that no change of a certificate touches.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { RequestOptions } from 'node:https';
 import { connect as connectPlain } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { connect } from 'node:tls';
@@ -15,7 +13,7 @@ import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { createAuthority, generateKey } from '../tls/certificates.ts';
 import type { Issued } from '../tls/certificates.ts';
 import { helloMessage, inRecords, serverName } from '../tls/hello-bytes.ts';
-import { echoBackend } from './backends.ts';
+import { echoBackend, sizedBackend } from './backends.ts';
 import type { Echo } from './backends.ts';
 import { runtime, startFlint } from './flint-process.ts';
 import type { FlintProcess } from './flint-process.ts';
@@ -55,6 +53,7 @@ async function ask(
   flint: FlintProcess,
   name: string,
   { path = '/', ...options }: RequestOptions = {},
+  body?: Buffer,
 ): Promise<Answer> {
   const request = httpsRequest({
     host: '127.0.0.1',
@@ -66,7 +65,7 @@ async function ask(
     path,
     ...options,
   });
-  request.end();
+  request.end(body);
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   let text = '';
   for await (const chunk of response) text += String(chunk);
@@ -103,25 +102,11 @@ async function open(flint: FlintProcess, name: string, options: ConnectionOption
   return socket;
 }
 
-/** Answers `/N` with N bytes. */
-async function largeBackend(context: TestContext): Promise<number> {
-  const server = createServer((request, response) => {
-    response.end(Buffer.alloc(Number(request.url?.slice(1)), 'x'));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  context.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return (server.address() as AddressInfo).port;
-}
-
 async function scene(context: TestContext): Promise<{ flint: FlintProcess; objects: readonly unknown[] }> {
   const objects = [
     ...service('shop', [(await echoBackend(context, 'shop')).port]),
     ...service('blog', [(await echoBackend(context, 'blog')).port]),
-    ...service('large', [await largeBackend(context)]),
+    ...service('large', [await sizedBackend(context)]),
     secret('shop-tls', pairFor('shop.test')),
     secret('any-tls', pairFor('*.blog.test')),
     secureRoute('shop.test', 'shop', 'shop-tls'),
@@ -276,20 +261,8 @@ test('large bodies go both ways, and a slow reader of one holds nobody up', asyn
   const large = await ask(flint, 'large.test', { path: '/3000000' });
   assert.equal(large.text.length, 3_000_000);
   slow.destroy();
-  const request = httpsRequest({
-    host: '127.0.0.1',
-    port: flint.httpsPort,
-    servername: 'shop.test',
-    ca: authority.root.certificate,
-    headers: { host: 'shop.test' },
-    agent: false,
-    method: 'POST',
-    path: '/upload',
-  });
-  request.end(Buffer.alloc(3_000_000, 'a'));
-  const [response] = (await once(request, 'response')) as [IncomingMessage];
-  let text = '';
-  for await (const chunk of response) text += String(chunk);
+  const upload = { method: 'POST', path: '/upload' };
+  const { text } = await ask(flint, 'shop.test', upload, Buffer.alloc(3_000_000, 'a'));
   assert.equal((JSON.parse(text) as Echo).body, '3000000');
 });
 
