@@ -102,7 +102,7 @@ function readExtendedConnect(head: RequestHead, { protocol }: HeaderBlock): Requ
 }
 
 function isToken(text: string): boolean {
-  for (let at = 0; at < text.length; at++) if (tokenLower[text.charCodeAt(at)]! === 0) return false;
+  for (let at = 0; at < text.length; at++) if (tokenLower[text.charCodeAt(at)] === 0) return false;
   return text !== '';
 }
 

@@ -25,7 +25,7 @@ import {
   streamWindow,
 } from './session-limits.ts';
 import { Setting } from './setting.ts';
-import { Stream } from './stream.ts';
+import type { Stream } from './stream.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** Whoever has the socket of a session. */
