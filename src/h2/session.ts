@@ -587,6 +587,11 @@ export abstract class Session implements FrameSink {
     this.#close(stream, true, code);
   }
 
+  /** A stream that the peer has never looked at. */
+  protected loseStream(stream: Stream, code: ErrorCode): void {
+    this.#close(stream, true, code);
+  }
+
   /** Our side is done with a stream of which nobody wants the rest; its user is not told. */
   abandon(stream: Stream, code: ErrorCode): void {
     stream.user = undefined;

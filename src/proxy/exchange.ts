@@ -15,6 +15,7 @@ import type { RequestHead, ResponseHead } from '#http/message-head.ts';
 import { isIdempotent } from '#http/method.ts';
 import { newRequestId } from '#http/request-id.ts';
 import { writeTrailers } from '#h1/chunk-writer.ts';
+import type { Settings } from '#model/route-model.ts';
 import type { Endpoint } from '#upstream/endpoint.ts';
 import { UpstreamConnection } from '#upstream/upstream-connection.ts';
 import type { UpstreamRequest, UpstreamUser } from '#upstream/upstream-request.ts';
@@ -166,20 +167,29 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#isUpstreamBlocked = false;
     this.#state = State.Connecting;
     this.#timer.waitAgain();
-    const pooled = again === undefined ? this.#takePooled(endpoint) : undefined;
+    const request = this.#open(endpoint, again !== undefined, settings);
+    this.#connection = request;
+    if (request.isOpen) this.#forwardHead(request);
+  }
+
+  /** `isFresh`: over no connection that was there before. */
+  #open(endpoint: Endpoint, isFresh: boolean, settings: Settings): UpstreamRequest {
+    const { connectTimeoutMs, upstreamIdleTimeoutMs } = settings;
+    if (endpoint.protocol === 'HTTP/2')
+      return endpoint.http2.request(
+        this.#context,
+        endpoint,
+        this,
+        connectTimeoutMs,
+        upstreamIdleTimeoutMs,
+        isFresh,
+      );
+    const pooled = isFresh ? undefined : this.#takePooled(endpoint);
     if (pooled !== undefined) {
       pooled.use(this);
-      this.#connection = pooled;
-      this.#forwardHead(pooled);
-      return;
+      return pooled;
     }
-    this.#connection = new UpstreamConnection(
-      this.#context,
-      endpoint,
-      this,
-      settings.connectTimeoutMs,
-      settings.upstreamIdleTimeoutMs,
-    );
+    return new UpstreamConnection(this.#context, endpoint, this, connectTimeoutMs, upstreamIdleTimeoutMs);
   }
 
   #takePooled(endpoint: Endpoint): UpstreamConnection | undefined {

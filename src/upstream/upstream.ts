@@ -8,7 +8,7 @@ import { Endpoint } from './endpoint.ts';
 import { pickEndpoint } from './load-balancing.ts';
 
 /** What a worker needs of an upstream. */
-export type ServedUpstream = Pick<UpstreamModel, 'id' | 'loadBalancing' | 'endpoints' | 'zoneHints'>;
+export type ServedUpstream = Omit<UpstreamModel, 'discovery'>;
 
 export class Upstream {
   readonly id: string;
@@ -35,7 +35,7 @@ export class Upstream {
     const next = new Map<string, Endpoint>();
     for (const each of model.endpoints) {
       const key = keyOf(each);
-      const endpoint = known.get(key) ?? new Endpoint(each);
+      const endpoint = known.get(key) ?? new Endpoint(each, model);
       known.delete(key);
       endpoint.state = each.state;
       if (!next.has(key)) next.set(key, endpoint);
