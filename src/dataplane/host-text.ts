@@ -3,8 +3,10 @@
 // Most hosts differ in a few names only. What they have in common are the names of fields and words, which here are
 // places in lists, and letters.
 import type { Filter } from '#model/filters.ts';
+import { plainTls } from '#model/plain-terms.ts';
 import type {
   Backend,
+  ClientValidation,
   DoubtfulPath,
   HostPattern,
   Match,
@@ -14,11 +16,18 @@ import type {
   Plaintext,
   Rule,
   RuleRef,
+  StrictTransport,
   VirtualHost,
 } from '#model/route-model.ts';
 
-/** `policies`: a letter for each word of the path policy, and one for what plain HTTP gets. */
-type Short = readonly [policies: string, certificates: readonly string[], rules: readonly ShortRule[]];
+/** `policies`: a letter for each word of the path policy, for what plain HTTP gets, the mode of TLS and its lowest version. */
+type Short = readonly [
+  policies: string,
+  certificates: readonly string[],
+  rules: readonly ShortRule[],
+  /** Absent where a host says neither, as most do. */
+  said?: readonly [StrictTransport, ClientValidation],
+];
 
 type ShortRule = readonly [
   kind: RuleRef['kind'],
@@ -49,20 +58,23 @@ const plaintextLetters: Readonly<Record<Plaintext, string>> = { Serve: 's', Redi
 const plaintextWords: Readonly<Record<string, Plaintext>> = { s: 'Serve', r: 'Redirect', x: 'Reject' };
 
 /** Without the pattern, which the key says. */
-export function writeHost({ pathPolicy, certificates, plaintext, rules }: VirtualHost): string {
-  const { encodedSlash, mergeSlashes, backslash } = pathPolicy;
-  const short: Short = [
-    `${encodedSlash[0]}${mergeSlashes[0]}${backslash[0]}${plaintextLetters[plaintext]}`,
-    certificates,
-    rules.map(shortRule),
-  ];
+export function writeHost(host: VirtualHost): string {
+  const { encodedSlash, mergeSlashes, backslash } = host.pathPolicy;
+  const tls = `${host.tlsMode === 'Passthrough' ? 'p' : 't'}${host.minTlsVersion === '1.3' ? '3' : '2'}`;
+  const policies = `${encodedSlash[0]}${mergeSlashes[0]}${backslash[0]}${plaintextLetters[host.plaintext]}${tls}`;
+  const { strictTransport, clientValidation } = host;
+  const saysMore = strictTransport.kind !== 'Unsaid' || clientValidation.kind !== 'None';
+  const rules = host.rules.map(shortRule);
+  const short: Short = saysMore
+    ? [policies, host.certificates, rules, [strictTransport, clientValidation]]
+    : [policies, host.certificates, rules];
   return JSON.stringify(short);
 }
 
 /** `key` is the hostKey of its pattern. */
 export function readHost(key: string, text: string): VirtualHost {
-  const [policies, certificates, rules] = JSON.parse(text) as Short;
-  const [encodedSlash = '', mergeSlashes = '', backslash = '', plaintext = ''] = policies;
+  const [policies, certificates, rules, said] = JSON.parse(text) as Short;
+  const [encodedSlash = '', mergeSlashes = '', backslash = '', plaintext = '', mode, version] = policies;
   return {
     pattern: patternOf(key),
     pathPolicy: {
@@ -72,6 +84,10 @@ export function readHost(key: string, text: string): VirtualHost {
     },
     certificates,
     plaintext: plaintextWords[plaintext] ?? 'Reject',
+    tlsMode: mode === 'p' ? 'Passthrough' : 'Terminate',
+    minTlsVersion: version === '3' ? '1.3' : '1.2',
+    strictTransport: said?.[0] ?? plainTls.strictTransport,
+    clientValidation: said?.[1] ?? plainTls.clientValidation,
     rules: rules.map(longRule),
   };
 }

@@ -1,8 +1,9 @@
 // An upstream as a short text for shared memory: a third of its JSON, and half the time to read.
+import { plainBackend } from '#model/plain-terms.ts';
 import type { LoadBalancing, Upstream } from '#model/route-model.ts';
 
 /** What a thread that serves needs of an upstream. */
-export interface ServedUpstream extends Pick<Upstream, 'id' | 'loadBalancing' | 'endpoints' | 'zoneHints'> {
+export interface ServedUpstream extends Omit<Upstream, 'discovery'> {
   /** Its endpoints are what DNS says. */
   readonly isNamed: boolean;
 }
@@ -13,20 +14,25 @@ type Short = readonly [
   endpoints: readonly (string | number)[],
   zoneHints: readonly (readonly [zone: string, endpoints: readonly number[]])[],
   named: 0 | 1,
+  /** Absent for HTTP/1.1 in the clear, as most speak. */
+  spoken?: Pick<Upstream, 'protocol' | 'tls'>,
 ];
 
-export function writeUpstream({ loadBalancing, discovery, endpoints, zoneHints }: Upstream): string {
+export function writeUpstream(upstream: Upstream): string {
+  const { loadBalancing, protocol, tls, discovery, endpoints, zoneHints } = upstream;
+  const isPlain = protocol === plainBackend.protocol && tls.kind === plainBackend.tls.kind;
   const short: Short = [
     loadBalancing,
     endpoints.flatMap(({ address, port, state }) => [address, state === 'Ready' ? port : -port]),
     zoneHints.map((hint) => [hint.zone, hint.endpoints]),
     discovery.kind === 'Dns' ? 1 : 0,
+    ...(isPlain ? ([] as const) : ([{ protocol, tls }] as const)),
   ];
   return JSON.stringify(short);
 }
 
 export function readUpstream(id: string, text: string): ServedUpstream {
-  const [loadBalancing, pairs, hints, named] = JSON.parse(text) as Short;
+  const [loadBalancing, pairs, hints, named, { protocol, tls } = plainBackend] = JSON.parse(text) as Short;
   const endpoints: Upstream['endpoints'][number][] = [];
   for (let index = 0; index < pairs.length; index += 2) {
     const port = pairs[index + 1] as number;
@@ -37,5 +43,5 @@ export function readUpstream(id: string, text: string): ServedUpstream {
     });
   }
   const zoneHints = hints.map(([zone, of]) => ({ zone, endpoints: of }));
-  return { id, loadBalancing, isNamed: named === 1, endpoints, zoneHints };
+  return { id, loadBalancing, protocol, tls, isNamed: named === 1, endpoints, zoneHints };
 }

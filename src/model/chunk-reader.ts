@@ -3,6 +3,7 @@ import { digestOf, parseJson } from './canonical-json.ts';
 import type { Chunk } from './chunk.ts';
 import { filterOrder } from './filters.ts';
 import { chunkBytes } from './limits.ts';
+import { plainBackend, plainTls } from './plain-terms.ts';
 import { hostKey } from './route-model.ts';
 import type { Certificate, NodeZone, Rule, Settings, Upstream, VirtualHost } from './route-model.ts';
 import { chunkValidators, validationMessage } from './route-model-schema.ts';
@@ -74,16 +75,22 @@ export function refused(refusal: Refusal, message: string): Refused {
 // What an older schema does not know is absent, whatever may stand in its place.
 
 function liftSettings(settings: Settings, schema: number): Settings {
-  return schema >= 3 ? settings : { ...settings, fallback: { kind: 'NotFound' } };
+  if (schema >= 4) return settings;
+  return {
+    ...settings,
+    fallback: schema === 3 ? settings.fallback : { kind: 'NotFound' },
+    defaultCertificate: { kind: 'None' },
+  };
 }
 
 function liftHosts(hosts: readonly VirtualHost[], schema: number): readonly VirtualHost[] {
-  if (schema >= 3) return hosts;
+  if (schema >= 4) return hosts;
   return hosts.map((host) => ({
     ...host,
-    certificates: [],
-    plaintext: 'Serve',
-    rules: schema === 2 ? host.rules : host.rules.map((rule) => ({ ...rule, filters: [] })),
+    certificates: schema === 3 ? host.certificates : [],
+    plaintext: schema === 3 ? host.plaintext : 'Serve',
+    ...plainTls,
+    rules: schema === 1 ? host.rules.map((rule) => ({ ...rule, filters: [] })) : host.rules,
   }));
 }
 
@@ -94,6 +101,7 @@ function liftUpstreams(
   if (schema < 3)
     return (upstreams as readonly Upstream[]).map((upstream) => ({
       ...upstream,
+      ...plainBackend,
       discovery: { kind: 'Endpoints' },
       zoneHints: [],
     }));
@@ -101,7 +109,7 @@ function liftUpstreams(
   for (const written of upstreams as readonly WrittenUpstream[]) {
     const upstream = readUpstream(written);
     if (upstream === undefined) return undefined;
-    read.push(upstream);
+    read.push(schema === 3 ? { ...upstream, ...plainBackend } : upstream);
   }
   return read;
 }

@@ -8,6 +8,7 @@ export const defaultSettings: Settings = {
   headTimeoutMs: 10_000,
   attempts: 3,
   fallback: { kind: 'NotFound' },
+  defaultCertificate: { kind: 'None' },
 };
 
 export const defaultLoadBalancing: LoadBalancing = 'LeastRequests';

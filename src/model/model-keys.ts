@@ -125,7 +125,7 @@ function* keysIn(chunks: Chunks, kind: ChunkKind): Generator<string> {
   for (const chunk of chunks) if (chunk.kind === kind) yield* chunk.value.keys();
 }
 
-/** Hosts by their keys, then the fallback: which fault is told must not depend on the order of chunks. */
+/** Hosts by their keys, then the settings: which fault is told must not depend on the order of chunks. */
 function firstFault(
   chunks: Chunks,
   faultOf: (references: References) => string | undefined,
@@ -138,5 +138,5 @@ function firstFault(
   );
   const [first] = faults.sort((a, b) => compareText(a.kind, b.kind) || compareText(a.owner, b.owner));
   if (first === undefined) return undefined;
-  return `${first.kind === 'hosts' ? `host ${first.owner}` : 'the fallback'} ${first.fault}`;
+  return `${first.kind === 'hosts' ? `host ${first.owner}` : first.owner} ${first.fault}`;
 }

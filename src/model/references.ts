@@ -3,9 +3,9 @@ import type { ChunkContent } from './chunk-reader.ts';
 import { hostKey } from './route-model.ts';
 import type { Rule, VirtualHost } from './route-model.ts';
 
-/** Of a host, or of the fallback. */
+/** Of a host, or of the settings. */
 export interface References {
-  /** The key of the host; empty for the fallback. */
+  /** The key of the host; of the settings, what in them refers. */
   readonly owner: string;
   readonly upstreams: readonly string[];
   readonly certificates: readonly string[];
@@ -31,10 +31,15 @@ export function referencesOf(content: ChunkContent): readonly References[] {
     case 'hosts':
       return content.hosts.map(hostReferences);
     case 'settings': {
-      const { fallback } = content.settings;
-      return fallback.kind === 'NotFound'
-        ? []
-        : [{ owner: '', upstreams: upstreamsOf(fallback.rule), certificates: [] }];
+      const { fallback, defaultCertificate } = content.settings;
+      const references: References[] = [];
+      if (fallback.kind === 'Rule')
+        references.push({ owner: 'the fallback', upstreams: upstreamsOf(fallback.rule), certificates: [] });
+      if (defaultCertificate.kind === 'Certificate') {
+        const certificates = [defaultCertificate.certificate];
+        references.push({ owner: 'the default certificate', upstreams: [], certificates });
+      }
+      return references;
     }
     case 'zones':
     case 'upstreams':

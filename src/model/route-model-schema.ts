@@ -7,10 +7,23 @@ import type { Filter, HostRewrite, PathRewrite } from './filters.ts';
 import { compileSchema } from './json-schema.ts';
 import type { Schema, SchemaError, Validate } from './json-schema.ts';
 import { writtenEndpointPattern } from './upstream-form.ts';
-import type { Backend, Discovery, Fallback, HostPattern, MethodMatch, RuleRef } from './route-model.ts';
+import type {
+  Backend,
+  BackendAuthorities,
+  BackendTls,
+  ClientValidation,
+  DefaultCertificate,
+  Discovery,
+  Fallback,
+  HostPattern,
+  MethodMatch,
+  RuleRef,
+  StrictTransport,
+} from './route-model.ts';
 
 const text: Schema = { type: 'string' };
 const count: Schema = { type: 'integer', minimum: 0 };
+const flag: Schema = { enum: [true, false] };
 
 function record(properties: Readonly<Record<string, Schema>>): Schema {
   return { type: 'object', required: Object.keys(properties), properties };
@@ -128,6 +141,26 @@ function hostWith(rule: Schema): Readonly<Record<string, Schema>> {
   };
 }
 
+const hostOfSchema3 = { ...hostWith(ruleOfSchema3), certificates: list(text), plaintext };
+
+const strictTransport = union({
+  Unsaid: {},
+  Said: { maxAgeSeconds: count, includeSubdomains: flag, preload: flag },
+} satisfies Record<StrictTransport['kind'], Readonly<Record<string, Schema>>>);
+
+const clientValidation = union({
+  None: {},
+  Asked: { mode: words('AllowValidOnly', 'AllowInsecureFallback'), authorities: text },
+} satisfies Record<ClientValidation['kind'], Readonly<Record<string, Schema>>>);
+
+const hostOfSchema4 = record({
+  ...hostOfSchema3,
+  tlsMode: words('Terminate', 'Passthrough'),
+  minTlsVersion: words('1.2', '1.3'),
+  strictTransport,
+  clientValidation,
+});
+
 const upstreamOfSchema1 = {
   id: text,
   loadBalancing: words('RoundRobin', 'LeastRequests'),
@@ -149,11 +182,27 @@ const discovery = union({
   },
 } satisfies Record<Discovery['kind'], Readonly<Record<string, Schema>>>);
 
-const upstreamOfSchema3 = record({
+const upstreamOfSchema3 = {
   ...upstreamOfSchema1,
   endpoints: list({ type: 'string', pattern: writtenEndpointPattern }),
   discovery,
   zoneHints: list(record({ zone: text, endpoints: list(count) })),
+};
+
+const backendAuthorities = union({
+  System: {},
+  Pem: { pem: text },
+} satisfies Record<BackendAuthorities['kind'], Readonly<Record<string, Schema>>>);
+
+const backendTls = union({
+  None: {},
+  Verified: { serverName: { type: 'string', minLength: 1 }, authorities: backendAuthorities },
+} satisfies Record<BackendTls['kind'], Readonly<Record<string, Schema>>>);
+
+const upstreamOfSchema4 = record({
+  ...upstreamOfSchema3,
+  protocol: words('HTTP/1.1', 'HTTP/2'),
+  tls: backendTls,
 });
 
 const certificate = record({
@@ -178,6 +227,15 @@ const fallback = union({
   Rule: { rule: ruleOfSchema3 },
 } satisfies Record<Fallback['kind'], Readonly<Record<string, Schema>>>);
 
+const settingsOfSchema3 = { ...settingsOfSchema1, fallback };
+
+const defaultCertificate = union({
+  None: {},
+  Certificate: { certificate: text },
+} satisfies Record<DefaultCertificate['kind'], Readonly<Record<string, Schema>>>);
+
+const zones = list(record({ node: text, zone: text }));
+
 function validatorsFor(kinds: Partial<Record<ChunkKind, Schema>>): ReadonlyMap<string, Validate> {
   // A Map, since a kind comes from outside and must not find what objects inherit.
   return new Map(Object.entries(kinds).map(([kind, schema]) => [kind, compileSchema(schema)]));
@@ -189,6 +247,7 @@ function validatorsFor(kinds: Partial<Record<ChunkKind, Schema>>): ReadonlyMap<s
  *   1  rules without filters
  *   2  rules with filters
  *   3  rules of Ingresses, a fallback, certificates, what plain HTTP gets, zones, upstreams that are DNS names
+ *   4  how hosts end TLS and whom they ask for a certificate, a default certificate, how backends are spoken to
  */
 export const chunkValidators: ReadonlyMap<number, ReadonlyMap<string, Validate>> = new Map([
   [
@@ -210,10 +269,20 @@ export const chunkValidators: ReadonlyMap<number, ReadonlyMap<string, Validate>>
   [
     3,
     validatorsFor({
-      settings: record({ ...settingsOfSchema1, fallback }),
-      zones: list(record({ node: text, zone: text })),
-      hosts: list(record({ ...hostWith(ruleOfSchema3), certificates: list(text), plaintext })),
-      upstreams: list(upstreamOfSchema3),
+      settings: record(settingsOfSchema3),
+      zones,
+      hosts: list(record(hostOfSchema3)),
+      upstreams: list(record(upstreamOfSchema3)),
+      certificates: list(certificate),
+    } satisfies Record<ChunkKind, Schema>),
+  ],
+  [
+    4,
+    validatorsFor({
+      settings: record({ ...settingsOfSchema3, defaultCertificate }),
+      zones,
+      hosts: list(hostOfSchema4),
+      upstreams: list(upstreamOfSchema4),
       certificates: list(certificate),
     } satisfies Record<ChunkKind, Schema>),
   ],

@@ -28,7 +28,13 @@ export interface Settings {
   /** How many endpoints may be tried for one request, the first one included. */
   readonly attempts: number;
   readonly fallback: Fallback;
+  readonly defaultCertificate: DefaultCertificate;
 }
+
+/** What clients get that name no host, or one that nobody serves. */
+export type DefaultCertificate =
+  | { readonly kind: 'None' }
+  | { readonly kind: 'Certificate'; readonly certificate: string };
 
 /** What takes a request that no rule takes. */
 export type Fallback = { readonly kind: 'NotFound' } | { readonly kind: 'Rule'; readonly rule: Rule };
@@ -45,12 +51,41 @@ export interface VirtualHost {
   /** Ids of the certificates that this name may be served with, sorted. */
   readonly certificates: readonly string[];
   readonly plaintext: Plaintext;
+  readonly tlsMode: TlsMode;
+  readonly minTlsVersion: TlsVersion;
+  readonly strictTransport: StrictTransport;
+  readonly clientValidation: ClientValidation;
   /** Older objects first, then in the order of their list: what decides between matches of equal precision. */
   readonly rules: readonly Rule[];
 }
 
 /** What requests without TLS get: what those with it get, a redirect to them, or a refusal. Challenges of ACME are served. */
 export type Plaintext = 'Serve' | 'Redirect' | 'Reject';
+
+/** Passthrough: TLS is ended by a backend of the one rule that has no matches, since no request is ever seen. */
+export type TlsMode = 'Terminate' | 'Passthrough';
+
+export type TlsVersion = '1.2' | '1.3';
+
+/** What responses with TLS say of this host in Strict-Transport-Security (RFC 6797). */
+export type StrictTransport =
+  | { readonly kind: 'Unsaid' }
+  | {
+      readonly kind: 'Said';
+      readonly maxAgeSeconds: number;
+      readonly includeSubdomains: boolean;
+      readonly preload: boolean;
+    };
+
+/** Whether clients are asked for a certificate, and what becomes of those without a valid one. */
+export type ClientValidation =
+  | { readonly kind: 'None' }
+  | {
+      readonly kind: 'Asked';
+      readonly mode: 'AllowValidOnly' | 'AllowInsecureFallback';
+      /** PEM: the certificates of all authorities that are believed. */
+      readonly authorities: string;
+    };
 
 export type DoubtfulPath = 'Reject' | 'Keep' | 'Decode';
 
@@ -121,12 +156,23 @@ export interface Upstream {
   /** `namespace/service:port`, unique in the model. */
   readonly id: string;
   readonly loadBalancing: LoadBalancing;
+  readonly protocol: BackendProtocol;
+  readonly tls: BackendTls;
   readonly discovery: Discovery;
   /** Sorted by address and port. Empty where the data plane has to find them itself. */
   readonly endpoints: readonly Endpoint[];
   /** Which endpoints each zone should use; empty unless every zone that has nodes has some. Sorted by zone. */
   readonly zoneHints: readonly ZoneHint[];
 }
+
+export type BackendProtocol = 'HTTP/1.1' | 'HTTP/2';
+
+/** How endpoints are spoken to: in the clear, or with TLS that proves who they are. */
+export type BackendTls =
+  | { readonly kind: 'None' }
+  | { readonly kind: 'Verified'; readonly serverName: string; readonly authorities: BackendAuthorities };
+
+export type BackendAuthorities = { readonly kind: 'System' } | { readonly kind: 'Pem'; readonly pem: string };
 
 /** Where the endpoints of an upstream come from. */
 export type Discovery =

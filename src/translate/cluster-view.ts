@@ -31,7 +31,7 @@ export interface Claim {
 
 /** What whoever runs Flint decides for every route alike. */
 export interface TranslateSettings {
-  readonly settings: Omit<Settings, 'fallback'>;
+  readonly settings: Omit<Settings, 'fallback' | 'defaultCertificate'>;
   readonly loadBalancing: LoadBalancing;
   /** Whether Services of type ExternalName are served, and whether their names may lead to private addresses. */
   readonly externalNames: 'Refused' | 'Public' | 'Any';

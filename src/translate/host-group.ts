@@ -3,6 +3,7 @@
 import type { Problem } from '#api/problem.ts';
 import { canonicalJson } from '#model/canonical-json.ts';
 import { hostBytes } from '#model/limits.ts';
+import { plainTls } from '#model/plain-terms.ts';
 import { strictPathPolicy } from '#model/request-path.ts';
 import type {
   HostPattern,
@@ -168,6 +169,7 @@ function buildVirtualHost(
       pathPolicy: pathPolicy ?? strictPathPolicy,
       certificates: [...certificates].sort(compareText),
       plaintext: plaintext.chosen,
+      ...plainTls,
       rules,
     },
     served: [...served],

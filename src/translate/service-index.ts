@@ -7,6 +7,7 @@ import { readService } from '#api/service.ts';
 import type { Service } from '#api/service.ts';
 import { upstreamEndpoints } from '#model/limits.ts';
 import { ListDifference } from '#model/list-difference.ts';
+import { plainBackend } from '#model/plain-terms.ts';
 import type { Upstream } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 import { portOf } from './backends.ts';
@@ -123,6 +124,7 @@ export class ServiceIndex {
         upstream: {
           id,
           loadBalancing,
+          ...plainBackend,
           discovery: { kind: 'Dns', name: service.externalName, port: port.port, allowed },
           endpoints: [],
           zoneHints: [],
@@ -142,6 +144,7 @@ export class ServiceIndex {
       upstream: {
         id,
         loadBalancing,
+        ...plainBackend,
         discovery: listedEndpoints,
         endpoints: used.map(({ endpoint }) => endpoint),
         zoneHints: hasHints ? translateHints(used, this.#zonesWithNodes) : [],

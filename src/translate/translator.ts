@@ -14,9 +14,11 @@ import { ListDifference } from '#model/list-difference.ts';
 import type { Difference } from '#model/list-difference.ts';
 import type {
   Certificate,
+  DefaultCertificate,
   Fallback,
   NodeZone,
   RouteModel,
+  Settings,
   Upstream,
   VirtualHost,
 } from '#model/route-model.ts';
@@ -249,7 +251,10 @@ export class Translator {
   /** Lists that stayed the same are the same lists. */
   #modelWith(fallback: Fallback): RouteModel {
     const known = this.#model?.settings;
-    const settings = known?.fallback === fallback ? known : { ...this.#settings.settings, fallback };
+    const settings: Settings =
+      known?.fallback === fallback
+        ? known
+        : { ...this.#settings.settings, fallback, defaultCertificate: noDefaultCertificate };
     const upstreams: readonly Upstream[] = this.#upstreams.list;
     const zones = this.#upstreams.hasHints ? this.#zones : noZones;
     this.#model = { settings, zones, hosts: this.#hosts, upstreams, certificates: this.#used };
@@ -275,6 +280,8 @@ interface FitChanges extends Difference<TranslatedObject> {
   /** Some object is there that was not, or is read in another way, be it fit or not. */
   readonly hasOtherReads: boolean;
 }
+
+const noDefaultCertificate: DefaultCertificate = { kind: 'None' };
 
 function hostsOf(groups: ReadonlyMap<string, HostGroup>): readonly VirtualHost[] {
   const hosts: VirtualHost[] = [];

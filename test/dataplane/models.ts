@@ -1,5 +1,6 @@
 // Small models for the tests of the data plane.
 import type { RouteModel, Upstream, VirtualHost } from '#model/route-model.ts';
+import { plainBackend, plainTls } from '#model/plain-terms.ts';
 import { compareText } from '#model/text-order.ts';
 import { defaultSettings } from '#model/default-settings.ts';
 
@@ -9,6 +10,7 @@ export function host(name: string, upstream: string, object = name): VirtualHost
     pathPolicy: { encodedSlash: 'Reject', mergeSlashes: 'Reject', backslash: 'Reject' },
     certificates: [],
     plaintext: 'Serve',
+    ...plainTls,
     rules: [
       {
         ref: { kind: 'IngressRoute', namespace: 'test', name: object, rule: 'rules[0]' },
@@ -32,6 +34,7 @@ export function upstream(id: string, ...ports: readonly number[]): Upstream {
   return {
     id,
     loadBalancing: 'LeastRequests',
+    ...plainBackend,
     discovery: { kind: 'Endpoints' },
     endpoints: ports.map((port) => ({ address: '127.0.0.1', port, state: 'Ready' })),
     zoneHints: [],

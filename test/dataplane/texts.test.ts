@@ -20,15 +20,9 @@ test('an upstream reads as it was written, as far as a thread needs it', () => {
   fc.assert(
     fc.property(routeModel, ({ upstreams }) => {
       for (const upstream of upstreams) {
-        const { id, loadBalancing, discovery, endpoints, zoneHints } = upstream;
+        const { discovery, ...rest } = upstream;
         const isNamed = discovery.kind === 'Dns';
-        assert.deepEqual(readUpstream(id, writeUpstream(upstream)), {
-          id,
-          loadBalancing,
-          isNamed,
-          endpoints,
-          zoneHints,
-        });
+        assert.deepEqual(readUpstream(rest.id, writeUpstream(upstream)), { ...rest, isNamed });
       }
     }),
     { numRuns: 300 },

@@ -7,7 +7,11 @@ import type { Filter, HostRewrite, PathRewrite } from '#model/filters.ts';
 import { hostKey } from '#model/route-model.ts';
 import type {
   Backend,
+  BackendAuthorities,
+  BackendTls,
   Certificate,
+  ClientValidation,
+  DefaultCertificate,
   Discovery,
   Fallback,
   HostPattern,
@@ -18,6 +22,7 @@ import type {
   PathMatch,
   RouteModel,
   Rule,
+  StrictTransport,
   Upstream,
   VirtualHost,
   ZoneHint,
@@ -28,6 +33,9 @@ const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary
 const oneOf = <T>(...values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
 const some = <T>(each: fc.Arbitrary<T>, minLength = 0, maxLength = 3): fc.Arbitrary<T[]> =>
   fc.array(each, { minLength, maxLength, size: 'max' });
+
+const mostly = <T>(usual: T, other: fc.Arbitrary<T>): fc.Arbitrary<T> =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: other });
 
 const domain = oneOf('test', 'a.test', 'b.a.test', 'c.b.a.test');
 
@@ -185,6 +193,27 @@ const doubtful = oneOf('Reject' as const, 'Keep' as const, 'Decode' as const);
 
 const certificateIds = ['x/c', 'x/d'];
 
+export const strictTransports = {
+  Unsaid: fc.constant({ kind: 'Unsaid' as const }),
+  Said: record({
+    kind: fc.constant('Said' as const),
+    maxAgeSeconds: fc.nat(),
+    includeSubdomains: fc.boolean(),
+    preload: fc.boolean(),
+  }),
+} satisfies { readonly [K in StrictTransport['kind']]: fc.Arbitrary<StrictTransport & { kind: K }> };
+
+const authoritiesPem = oneOf('-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n', 'authorities');
+
+export const clientValidations = {
+  None: fc.constant({ kind: 'None' as const }),
+  Asked: record({
+    kind: fc.constant('Asked' as const),
+    mode: oneOf('AllowValidOnly' as const, 'AllowInsecureFallback' as const),
+    authorities: authoritiesPem,
+  }),
+} satisfies { readonly [K in ClientValidation['kind']]: fc.Arbitrary<ClientValidation & { kind: K }> };
+
 export const virtualHost: fc.Arbitrary<VirtualHost> = record({
   pattern: fc.oneof(...Object.values(hostPatterns)),
   pathPolicy: record({ encodedSlash: doubtful, mergeSlashes: doubtful, backslash: doubtful }),
@@ -193,6 +222,10 @@ export const virtualHost: fc.Arbitrary<VirtualHost> = record({
     { weight: 1, arbitrary: fc.subarray(certificateIds) },
   ),
   plaintext: oneOf('Serve' as const, 'Redirect' as const, 'Reject' as const),
+  tlsMode: mostly('Terminate' as const, fc.constant('Passthrough' as const)),
+  minTlsVersion: mostly('1.2' as const, fc.constant('1.3' as const)),
+  strictTransport: fc.oneof(...Object.values(strictTransports)),
+  clientValidation: mostly({ kind: 'None' as const }, fc.oneof(...Object.values(clientValidations))),
   rules: some(rule, 1, 4),
 });
 
@@ -209,6 +242,20 @@ export const discoveries = {
     allowed: oneOf('Public' as const, 'Any' as const),
   }),
 } satisfies { readonly [K in Discovery['kind']]: fc.Arbitrary<Discovery & { kind: K }> };
+
+export const backendAuthorities = {
+  System: fc.constant({ kind: 'System' as const }),
+  Pem: record({ kind: fc.constant('Pem' as const), pem: authoritiesPem }),
+} satisfies { readonly [K in BackendAuthorities['kind']]: fc.Arbitrary<BackendAuthorities & { kind: K }> };
+
+export const backendTls = {
+  None: fc.constant({ kind: 'None' as const }),
+  Verified: record({
+    kind: fc.constant('Verified' as const),
+    serverName: domain,
+    authorities: fc.oneof<fc.Arbitrary<BackendAuthorities>[]>(...Object.values(backendAuthorities)),
+  }),
+} satisfies { readonly [K in BackendTls['kind']]: fc.Arbitrary<BackendTls & { kind: K }> };
 
 const zoneNames = ['zone-a', 'zone-b'];
 
@@ -262,8 +309,15 @@ const addresses = fc.oneof(
 const upstreams: fc.Arbitrary<Upstream[]> = fc.tuple(
   ...upstreamIds.map((id) =>
     fc
-      .tuple(addresses, oneOf('RoundRobin' as const, 'LeastRequests' as const))
-      .map(([rest, loadBalancing]): Upstream => ({ id, loadBalancing, ...rest })),
+      .tuple(
+        addresses,
+        record({
+          loadBalancing: oneOf('RoundRobin' as const, 'LeastRequests' as const),
+          protocol: mostly('HTTP/1.1' as const, fc.constant('HTTP/2' as const)),
+          tls: mostly<BackendTls>({ kind: 'None' }, fc.oneof(...Object.values(backendTls))),
+        }),
+      )
+      .map(([rest, terms]): Upstream => ({ id, ...terms, ...rest })),
   ),
 );
 
@@ -289,6 +343,11 @@ export const fallbacks = {
   Rule: record({ kind: fc.constant('Rule' as const), rule }),
 } satisfies { readonly [K in Fallback['kind']]: fc.Arbitrary<Fallback & { kind: K }> };
 
+export const defaultCertificates = {
+  None: fc.constant({ kind: 'None' as const }),
+  Certificate: record({ kind: fc.constant('Certificate' as const), certificate: oneOf(...certificateIds) }),
+} satisfies { readonly [K in DefaultCertificate['kind']]: fc.Arbitrary<DefaultCertificate & { kind: K }> };
+
 export const routeModel: fc.Arbitrary<RouteModel> = record({
   settings: record({
     connectTimeoutMs: fc.nat(),
@@ -297,6 +356,7 @@ export const routeModel: fc.Arbitrary<RouteModel> = record({
     headTimeoutMs: fc.nat(),
     attempts: fc.integer({ min: 1, max: 16 }),
     fallback: fc.oneof<fc.Arbitrary<Fallback>[]>(...Object.values(fallbacks)),
+    defaultCertificate: fc.oneof<fc.Arbitrary<DefaultCertificate>[]>(...Object.values(defaultCertificates)),
   }),
   zones,
   hosts: virtualHosts,

@@ -1,13 +1,24 @@
 // What a writer whose newest schema is `schema` makes of a model: no field that came later, keys as plain text.
 import type { ChunkKind } from '#model/chunk.ts';
+import { plainBackend, plainTls } from '#model/plain-terms.ts';
 import type { RouteModel, Upstream } from '#model/route-model.ts';
 import { fitToSchema } from '#model/schema-fit.ts';
 import { revealed } from './revealed.ts';
 
 /** By kind of chunk, only those that the schema has. */
 export function asWritten(model: RouteModel, schema: number): Readonly<Partial<Record<ChunkKind, unknown>>> {
-  if (schema >= 3) return { ...revealed(model), upstreams: model.upstreams.map(withWords) };
-  const { settings, hosts, upstreams } = fitToSchema(model, schema).model;
+  if (schema >= 4) return { ...revealed(model), upstreams: model.upstreams.map(withWords) };
+  const fitted = fitToSchema(model, schema).model;
+  const settings = without(fitted.settings, 'defaultCertificate');
+  const hosts = fitted.hosts.map((host) => ({
+    ...without(host, ...Object.keys(plainTls)),
+    rules: host.rules,
+  }));
+  const upstreams = fitted.upstreams.map((upstream) => ({
+    ...without(upstream, ...Object.keys(plainBackend)),
+    endpoints: upstream.endpoints,
+  }));
+  if (schema === 3) return { ...revealed(fitted), settings, hosts, upstreams: upstreams.map(withWords) };
   return {
     settings: without(settings, 'fallback'),
     hosts: hosts.map((host) => ({
@@ -19,7 +30,7 @@ export function asWritten(model: RouteModel, schema: number): Readonly<Partial<R
 }
 
 /** From schema 3 on an endpoint is a word. */
-function withWords({ endpoints, ...upstream }: Upstream): object {
+function withWords({ endpoints, ...upstream }: Pick<Upstream, 'endpoints'>): object {
   return {
     ...upstream,
     endpoints: endpoints.map(({ address, port, state }) => {

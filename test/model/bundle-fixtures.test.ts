@@ -35,11 +35,29 @@ function withSchema3(model: unknown): unknown {
   };
 }
 
+/** What has come with schema 4. */
+function withSchema4(model: unknown): unknown {
+  const { settings, hosts, upstreams, ...rest } = model as RouteModel;
+  return {
+    ...rest,
+    settings: { ...settings, defaultCertificate: { kind: 'None' } },
+    hosts: hosts.map((host) => ({
+      ...host,
+      tlsMode: 'Terminate',
+      minTlsVersion: '1.2',
+      strictTransport: { kind: 'Unsaid' },
+      clientValidation: { kind: 'None' },
+    })),
+    upstreams: upstreams.map((each) => ({ ...each, protocol: 'HTTP/1.1', tls: { kind: 'None' } })),
+  };
+}
+
 /** By schema: the model that its fixture stands for now. */
 const present: Readonly<Record<number, (model: unknown) => unknown>> = {
-  1: (model) => withSchema3(withSchema2(model)),
-  2: withSchema3,
-  3: (model) => model,
+  1: (model) => withSchema4(withSchema3(withSchema2(model))),
+  2: (model) => withSchema4(withSchema3(model)),
+  3: withSchema4,
+  4: (model) => model,
 };
 
 for (const schema of schemaNumbers)

@@ -9,6 +9,7 @@ import type { Chunk } from '#model/chunk.ts';
 import type { Refusal } from '#model/chunk-reader.ts';
 import { chunkBytes } from '#model/limits.ts';
 import type { RouteModel } from '#model/route-model.ts';
+import { newestSchema } from '#model/route-model-schema.ts';
 import { countPlaces, replaceAt } from '../translate/json-places.ts';
 import { routeModel } from './arbitrary-model.ts';
 import { exactHost, modelOf, upstream } from './large-model.ts';
@@ -37,48 +38,48 @@ test('the sound bundle, taken apart and sealed again, is decoded', () => {
     sound.chunks.map(({ kind }) => kind),
     ['settings', 'hosts', 'upstreams', 'zones', 'certificates'],
   );
-  assert.deepEqual(sealed(3, sound.chunks), sound);
-  assert.equal(decode(sealed(3, sound.chunks)).kind, 'Decoded');
+  assert.deepEqual(sealed(newestSchema, sound.chunks), sound);
+  assert.equal(decode(sealed(newestSchema, sound.chunks)).kind, 'Decoded');
 });
 
 test('an unknown schema is refused', () => {
-  for (const schema of [0, 4, 99, NaN]) {
-    assertRefused({ ...sound, schema }, 'UnknownSchema', /^schema .* is none of 1, 2, 3$/);
+  for (const schema of [0, 5, 99, NaN]) {
+    assertRefused({ ...sound, schema }, 'UnknownSchema', /^schema .* is none of 1, 2, 3, 4$/);
     assertRefused(
       sealed(schema === schema ? schema : 0, sound.chunks),
       'UnknownSchema',
-      /is none of 1, 2, 3$/,
+      /is none of 1, 2, 3, 4$/,
     );
   }
-  assert.equal(decode({ ...sound, schema: '3' as unknown as number }).kind, 'Refused');
+  assert.equal(decode({ ...sound, schema: '4' as unknown as number }).kind, 'Refused');
 });
 
 test('a missing, an extra and a repeated chunk are refused', () => {
   const extra = withText(hosts, '[]');
   for (const chunks of [[settings, hosts], sound.chunks.slice(1), [], [...sound.chunks, extra]])
     assertRefused({ ...sound, chunks }, 'DigestMismatch', /not those that the head names/);
-  assertRefused(sealed(3, sound.chunks.slice(1)), 'Malformed', /no settings chunk/);
-  assertRefused(sealed(3, []), 'Malformed', /no settings chunk/);
+  assertRefused(sealed(newestSchema, sound.chunks.slice(1)), 'Malformed', /no settings chunk/);
+  assertRefused(sealed(newestSchema, []), 'Malformed', /no settings chunk/);
   for (const [twice, message] of [
     [hosts, /a host stands twice/],
     [upstreams, /an upstream stands twice/],
     [zones, /a node stands twice/],
     [certificates, /a certificate stands twice/],
   ] as const)
-    assertRefused(sealed(3, [...sound.chunks, twice]), 'Malformed', message);
+    assertRefused(sealed(newestSchema, [...sound.chunks, twice]), 'Malformed', message);
 });
 
 test('two settings are refused: which of them holds must not depend on the order of chunks', () => {
   const other = withText(settings, settings.text.replace('"attempts":3', '"attempts":4'));
   for (const second of [other, settings])
-    assertRefused(sealed(3, [...sound.chunks, second]), 'Malformed', /two settings chunks/);
+    assertRefused(sealed(newestSchema, [...sound.chunks, second]), 'Malformed', /two settings chunks/);
 });
 
 test('a tampered text and a wrong digest are refused', () => {
   const tampered = { ...hosts, text: hosts.text.replace('"weight":1', '"weight":2') };
   const chunks = sound.chunks.with(1, tampered);
   assertRefused({ ...sound, chunks }, 'DigestMismatch', /other content/);
-  const resealedHead = sealed(3, chunks);
+  const resealedHead = sealed(newestSchema, chunks);
   assertRefused(resealedHead, 'DigestMismatch', /other content/);
   assertRefused({ ...sound, digest: '0'.repeat(64) }, 'DigestMismatch', /head names/);
   assertRefused({ ...sound, digest: '' }, 'DigestMismatch', /head names/);
@@ -122,6 +123,16 @@ test('a reference that leads nowhere is refused', () => {
       /^the fallback refers to the unknown upstream x\/gone:80$/,
     ],
     [
+      {
+        ...plain,
+        settings: {
+          ...plain.settings,
+          defaultCertificate: { kind: 'Certificate', certificate: 'x/gone' },
+        },
+      },
+      /^the default certificate refers to the unknown certificate x\/gone$/,
+    ],
+    [
       { ...plain, hosts: plain.hosts.map((host) => ({ ...host, certificates: ['x/gone'] })) },
       /^host a\.test refers to the unknown certificate x\/gone$/,
     ],
@@ -158,7 +169,7 @@ test('no refusal of a damaged chunk of certificates shows key material', () => {
       assertHidden(resealed(sound, 4, () => JSON.stringify(replaceAt(value, place, json))));
   // Under another kind the same text meets another schema.
   for (const kind of ['settings', 'hosts', 'upstreams', 'zones'] as const)
-    assertHidden(sealed(3, [{ ...certificates, kind }]));
+    assertHidden(sealed(newestSchema, [{ ...certificates, kind }]));
 });
 
 test('a chunk above the limit is refused before it is read', () => {
@@ -193,7 +204,7 @@ test('text that is no JSON, or JSON of another shape, is refused', () => {
 test('a chunk of an unknown kind is refused, also of a kind that every object has', () => {
   for (const kind of ['secrets', '', 'constructor', 'toString', '__proto__', 'hasOwnProperty', 'valueOf']) {
     const chunk = { ...hosts, kind } as unknown as Chunk;
-    assertRefused(sealed(3, sound.chunks.with(1, chunk)), 'Malformed', /unknown kind/);
+    assertRefused(sealed(newestSchema, sound.chunks.with(1, chunk)), 'Malformed', /unknown kind/);
   }
 });
 

@@ -134,11 +134,11 @@ function assertRefused(content: unknown, refusal: Refusal, message: RegExp): voi
 }
 
 test('another schema is refused as such, whatever else is wrong', () => {
-  for (const schema of [0, 4, 1.5, -1, '1', null, [], {}])
+  for (const schema of [0, 5, 1.5, -1, '1', null, [], {}])
     for (const rest of [...sounds, {}, { sequence: 'x', chunks: 7 }])
-      assertRefused({ ...rest, schema }, 'UnknownSchema', /^schema .* is none of 1, 2, 3$/);
+      assertRefused({ ...rest, schema }, 'UnknownSchema', /^schema .* is none of 1, 2, 3, 4$/);
   for (const content of [{}, [], null, 7, true, '"text"', sounds])
-    assertRefused(content, 'UnknownSchema', /^schema undefined is none of 1, 2, 3$/);
+    assertRefused(content, 'UnknownSchema', /^schema undefined is none of 1, 2, 3, 4$/);
 });
 
 test('text that is no JSON is malformed', () => {

@@ -2,6 +2,7 @@
 import { compareText } from '#model/text-order.ts';
 import type { RouteModel, Upstream, VirtualHost } from '#model/route-model.ts';
 import { hostKey } from '#model/route-model.ts';
+import { plainBackend, plainTls } from '#model/plain-terms.ts';
 import { strictPathPolicy } from '#model/request-path.ts';
 import { defaultSettings } from '#model/default-settings.ts';
 
@@ -11,6 +12,7 @@ export function exactHost(name: string, upstream: string, value = '/'): VirtualH
     pathPolicy: strictPathPolicy,
     certificates: [],
     plaintext: 'Serve',
+    ...plainTls,
     rules: [
       {
         ref: { kind: 'IngressRoute', namespace: 'x', name, rule: 'rules[0]' },
@@ -34,6 +36,7 @@ export function upstream(id: string, endpoints: number): Upstream {
   return {
     id,
     loadBalancing: 'LeastRequests',
+    ...plainBackend,
     discovery: { kind: 'Endpoints' },
     endpoints: Array.from({ length: endpoints }, (_, index) => ({
       address: `10.0.${Math.floor(index / 250)}.${index % 250}`,

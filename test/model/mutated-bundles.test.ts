@@ -9,7 +9,7 @@ import type { Chunk } from '#model/chunk.ts';
 import { decodeHead, encodeHead } from '#model/head.ts';
 import type { Head } from '#model/head.ts';
 import { decodeClaims, encodeClaims } from '#model/claims-ledger.ts';
-import { chunkValidators } from '#model/route-model-schema.ts';
+import { chunkValidators, newestSchema } from '#model/route-model-schema.ts';
 import { countPlaces, replaceAt } from '../translate/json-places.ts';
 import { asWritten } from './as-written.ts';
 import { plainBundle, resealed, sealed, withText } from './resealed.ts';
@@ -23,7 +23,7 @@ const claims = encodeClaims([
   { host: '*.é.test', namespace: 'y', since: '2026-01-02T00:00:00Z' },
 ]);
 const { digest, chunks } = sound;
-const schemas = [2, 3] as const;
+const schemas = [2, 3, 4] as const;
 const headTexts = schemas.map((schema) =>
   encodeHead({ schema, epoch: 4, sequence: 17, digest, chunks, claims }),
 );
@@ -172,7 +172,7 @@ class Counts {
 const digestPattern = /^[0-9a-f]{64}$/;
 
 function assertSoundHead(head: Head): void {
-  assert.ok([1, 2, 3].includes(head.schema));
+  assert.ok([1, 2, 3, 4].includes(head.schema));
   for (const count of [head.epoch, head.sequence]) assert.ok(Number.isSafeInteger(count) && count >= 0);
   assert.ok(head.sequence >= 1);
   assert.match(head.digest, digestPattern);
@@ -232,8 +232,8 @@ function assertSoundBundle(bundle: Bundle, counts: Counts): void {
     assert.notEqual(decoded.message, '');
     return;
   }
-  for (const [kind, content] of Object.entries(asWritten(decoded.model, 3)))
-    assert.ok(chunkValidators.get(3)?.get(kind)?.(content), kind);
+  for (const [kind, content] of Object.entries(asWritten(decoded.model, newestSchema)))
+    assert.ok(chunkValidators.get(newestSchema)?.get(kind)?.(content), kind);
   // What decodes is a model that encode could have made: it travels once more.
   const again = decode(encode(decoded.model));
   assert.ok(again.kind === 'Decoded');

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { encode } from '#model/bundle.ts';
 import { decode } from '#model/bundle-reader.ts';
+import { plainBackend, plainTls } from '#model/plain-terms.ts';
 import { hostKey } from '#model/route-model.ts';
 import type { Match, RouteModel, Rule, RuleRef, VirtualHost } from '#model/route-model.ts';
 import { chunkValidators, newestSchema, schemaNumbers } from '#model/route-model-schema.ts';
@@ -14,11 +15,11 @@ import { referenceMatch } from '../route/reference-matcher.ts';
 import { routeModel } from './arbitrary-model.ts';
 import { asWritten } from './as-written.ts';
 import { exactHost, modelOf, upstream } from './large-model.ts';
-import { variedModel } from './varied-model.ts';
+import { certificateOf, variedModel } from './varied-model.ts';
 
 const older = schemaNumbers.filter((schema) => schema < newestSchema);
 const runs = { numRuns: 500 };
-const unavailable = [{ kind: 'Unresolved', status: 503, weight: 1 }];
+const unavailable: Rule['backends'] = [{ kind: 'Unresolved', status: 503, weight: 1 }];
 
 /** What a reader of that schema makes of the model. */
 function readBy(schema: number, model: RouteModel): RouteModel {
@@ -39,32 +40,50 @@ function hasTls({ certificates, plaintext }: VirtualHost): boolean {
   return certificates.length > 0 || plaintext !== 'Serve';
 }
 
-function isMisread(schema: number, { filters }: Rule): boolean {
-  return schema === 1 && filters.length > 0;
+/** As old readers do it, or without them. */
+function isWeakened({ tlsMode, minTlsVersion, clientValidation }: VirtualHost): boolean {
+  return tlsMode === 'Passthrough' || minTlsVersion === '1.3' || clientValidation.kind === 'Asked';
+}
+
+function isMisread(schema: number, model: RouteModel, { filters, backends }: Rule): boolean {
+  const isSpokenToOtherwise = backends.some((backend) => {
+    if (backend.kind !== 'Upstream') return false;
+    const target = model.upstreams.find(({ id }) => id === backend.upstream);
+    return target?.protocol === 'HTTP/2' || target?.tls.kind === 'Verified';
+  });
+  return isSpokenToOtherwise || (schema === 1 && filters.length > 0);
 }
 
 /** The model as its readers should see it, said without fitToSchema. */
 function expected(schema: number, model: RouteModel): unknown {
-  const fit = (rule: Rule): unknown => ({
+  const fit = (rule: Rule): Rule => ({
     ...rule,
-    ref: { ...rule.ref, kind: 'IngressRoute' },
-    ...(isMisread(schema, rule) ? { filters: [], backends: unavailable } : {}),
+    ...(schema < 3 ? { ref: { ...rule.ref, kind: 'IngressRoute' as const } } : {}),
+    ...(isMisread(schema, model, rule) ? { filters: [], backends: unavailable } : {}),
   });
+  const { fallback } = model.settings;
+  const [noFallback, noTls] = [{ kind: 'NotFound' }, { certificates: [], plaintext: 'Serve' }];
+  const fitFallback = fallback.kind === 'Rule' ? { ...fallback, rule: fit(fallback.rule) } : fallback;
   return {
-    settings: { ...model.settings, fallback: { kind: 'NotFound' } },
-    zones: [],
+    settings: {
+      ...model.settings,
+      fallback: schema < 3 ? noFallback : fitFallback,
+      defaultCertificate: { kind: 'None' },
+    },
+    zones: schema < 3 ? [] : model.zones,
     hosts: model.hosts.map((host) => ({
       ...host,
-      certificates: [],
-      plaintext: 'Serve',
+      ...(isWeakened(host) ? { certificates: [] } : {}),
+      ...(schema < 3 ? noTls : {}),
+      ...plainTls,
       rules: host.rules.map(fit),
     })),
     upstreams: model.upstreams.map((each) => ({
       ...each,
-      discovery: { kind: 'Endpoints' },
-      zoneHints: [],
+      ...plainBackend,
+      ...(schema < 3 ? { discovery: { kind: 'Endpoints' }, zoneHints: [] } : {}),
     })),
-    certificates: [],
+    certificates: schema < 3 ? [] : model.certificates,
   };
 }
 
@@ -95,7 +114,11 @@ for (const schema of older) {
         const wanted = new Set<string>();
         for (const host of model.hosts)
           for (const rule of host.rules)
-            if (hasTls(host) || isMisread(schema, rule) || isLookedUp(model, rule))
+            if (
+              isWeakened(host) ||
+              isMisread(schema, model, rule) ||
+              (schema < 3 && (hasTls(host) || isLookedUp(model, rule)))
+            )
               wanted.add(nameOf(rule.ref));
         const held = fitToSchema(model, schema).heldBack.map(nameOf);
         assert.equal(new Set(held).size, held.length);
@@ -116,9 +139,9 @@ for (const schema of older) {
         const [was, is] = [ruleAt(model.hosts, place), ruleAt(read.hosts, place)];
         assert.deepEqual(is.matches, was.matches);
         assert.deepEqual(is.timeouts, was.timeouts);
-        if (isMisread(schema, was)) assert.deepEqual([is.filters, is.backends], [[], unavailable]);
+        if (isMisread(schema, model, was)) assert.deepEqual([is.filters, is.backends], [[], unavailable]);
         else assert.deepEqual([is.filters, is.backends], [was.filters, was.backends]);
-        // What has to be looked up has no endpoint to go to.
+        // What has to be looked up has no endpoint to go to, where that is not known.
         for (const backend of is.backends)
           if (backend.kind === 'Upstream') {
             const byId = ({ id }: { readonly id: string }): boolean => id === backend.upstream;
@@ -182,5 +205,42 @@ test('a redirect becomes a 503 in schema 1, with its matches, above the wider ru
 });
 
 test('no key reaches readers that have no use for it', () => {
-  for (const schema of older) assert.deepEqual(fitToSchema(variedModel(), schema).model.certificates, []);
+  for (const schema of [1, 2]) assert.deepEqual(fitToSchema(variedModel(), schema).model.certificates, []);
+});
+
+test('a host that old readers would serve without what it demands has no certificate there, and is not seen in the clear', () => {
+  const host: VirtualHost = {
+    ...exactHost('a.test', 'x/s:80'),
+    certificates: ['x/c'],
+    plaintext: 'Redirect',
+  };
+  const demands: readonly Partial<VirtualHost>[] = [
+    { minTlsVersion: '1.3' },
+    { clientValidation: { kind: 'Asked', mode: 'AllowInsecureFallback', authorities: '' } },
+    { tlsMode: 'Passthrough' },
+  ];
+  for (const demand of demands) {
+    const model = {
+      ...modelOf([{ ...host, ...demand }], [upstream('x/s:80', 1)]),
+      certificates: [certificateOf('x/c')],
+    };
+    const { heldBack } = fitToSchema(model, 3);
+    assert.deepEqual(heldBack, [host.rules[0]?.ref]);
+    const [read] = readBy(3, model).hosts;
+    assert.deepEqual([read?.certificates, read?.plaintext], [[], 'Redirect']);
+  }
+});
+
+test('what a host says of Strict-Transport-Security holds nothing back', () => {
+  const host: VirtualHost = {
+    ...exactHost('a.test', 'x/s:80'),
+    strictTransport: { kind: 'Said', maxAgeSeconds: 60, includeSubdomains: false, preload: false },
+  };
+  assert.deepEqual(fitToSchema(modelOf([host], [upstream('x/s:80', 1)]), 3).heldBack, []);
+});
+
+test('a rule whose backends are spoken to otherwise becomes a 503 for old readers', () => {
+  const model = modelOf([exactHost('a.test', 'x/s:80')], [{ ...upstream('x/s:80', 1), protocol: 'HTTP/2' }]);
+  assert.deepEqual(readBy(3, model).hosts[0]?.rules[0]?.backends, unavailable);
+  assert.deepEqual(fitToSchema(model, 3).heldBack, [model.hosts[0]?.rules[0]?.ref]);
 });

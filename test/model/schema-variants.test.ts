@@ -4,10 +4,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { ChunkKind } from '#model/chunk.ts';
-import { chunkValidators, schemaNumbers } from '#model/route-model-schema.ts';
+import { plainBackend, plainTls } from '#model/plain-terms.ts';
+import { chunkValidators, newestSchema, schemaNumbers } from '#model/route-model-schema.ts';
 import {
+  backendAuthorities,
   backends,
+  backendTls,
   certificate,
+  clientValidations,
+  defaultCertificates,
   discoveries,
   fallbacks,
   filters,
@@ -18,6 +23,7 @@ import {
   pathMatches,
   pathRewrites,
   routeModel,
+  strictTransports,
 } from './arbitrary-model.ts';
 import { asWritten } from './as-written.ts';
 
@@ -37,7 +43,15 @@ const anyMatch = {
 };
 
 const inHost = (fields: Fields): unknown => [
-  { pattern: { kind: 'AnyHost' }, pathPolicy, certificates: [], plaintext: 'Serve', rules: [], ...fields },
+  {
+    pattern: { kind: 'AnyHost' },
+    pathPolicy,
+    certificates: [],
+    plaintext: 'Serve',
+    ...plainTls,
+    rules: [],
+    ...fields,
+  },
 ];
 const inRule = (fields: Fields): unknown =>
   inHost({ rules: [{ ref, matches: [], filters: [], backends: [], timeouts, ...fields }] });
@@ -50,6 +64,7 @@ const inUpstream = (fields: Fields): unknown => [
   {
     id: 'x/s:80',
     loadBalancing: 'RoundRobin',
+    ...plainBackend,
     discovery: { kind: 'Endpoints' },
     endpoints: [],
     zoneHints: [],
@@ -63,6 +78,7 @@ const inSettings = (fields: Fields): unknown => ({
   headTimeoutMs: 0,
   attempts: 1,
   fallback: { kind: 'NotFound' },
+  defaultCertificate: { kind: 'None' },
   ...fields,
 });
 
@@ -97,14 +113,25 @@ const unions: readonly Union[] = [
   union('PathRewrite', 2, 'hosts', pathRewrites, (path) => inRewrite({ path })),
   union('Discovery', 3, 'upstreams', discoveries, (discovery) => inUpstream({ discovery })),
   union('Fallback', 3, 'settings', fallbacks, (fallback) => inSettings({ fallback })),
+  union('StrictTransport', 4, 'hosts', strictTransports, (strictTransport) => inHost({ strictTransport })),
+  union('ClientValidation', 4, 'hosts', clientValidations, (clientValidation) =>
+    inHost({ clientValidation }),
+  ),
+  union('BackendTls', 4, 'upstreams', backendTls, (tls) => inUpstream({ tls })),
+  union('BackendAuthorities', 4, 'upstreams', backendAuthorities, (authorities) =>
+    inUpstream({ tls: { kind: 'Verified', serverName: 'test', authorities } }),
+  ),
+  union('DefaultCertificate', 4, 'settings', defaultCertificates, (defaultCertificate) =>
+    inSettings({ defaultCertificate }),
+  ),
 ];
 
-function assertFits(kind: ChunkKind, content: unknown, schema = 3): void {
+function assertFits(kind: ChunkKind, content: unknown, schema = newestSchema): void {
   const validate = chunkValidators.get(schema)!.get(kind)!;
   assert.ok(validate(content), JSON.stringify([content, validate.errors]));
 }
 
-function assertUnfit(kind: ChunkKind, content: unknown, schema = 3): void {
+function assertUnfit(kind: ChunkKind, content: unknown, schema = newestSchema): void {
   assert.ok(!chunkValidators.get(schema)!.get(kind)!(content), JSON.stringify(content));
 }
 
@@ -119,6 +146,7 @@ function spoilt(value: object, key: string): readonly Fields[] {
     // Any text is a text, any whole number a number: only another type is wrong there.
     ...others
       .filter((other) => !(typeof other === 'string' && typeof field === 'string' && key !== 'kind'))
+      .filter((other) => !(typeof other === 'boolean' && typeof field === 'boolean'))
       .map((other) => ({ ...rest, [key]: other })),
   ];
 }
@@ -178,6 +206,14 @@ test('words are of their lists', () => {
   assertUnfit('hosts', inHost({ pattern: { kind: 'Wildcard', suffix: 'test', depth: 'TwoLabels' } }));
   assertUnfit('hosts', inRule({ backends: [{ kind: 'Unresolved', status: 404, weight: 1 }] }));
   assertUnfit('hosts', inMatch({ path: { kind: 'PathPrefix', value: '' } }));
+  assertUnfit('hosts', inHost({ tlsMode: 'passthrough' }));
+  for (const minTlsVersion of ['1.1', '1.20', 1.2]) assertUnfit('hosts', inHost({ minTlsVersion }));
+  assertUnfit('hosts', inHost({ clientValidation: { kind: 'Asked', mode: 'Allow', authorities: '' } }));
+  assertUnfit('upstreams', inUpstream({ protocol: 'HTTP/3' }));
+  assertUnfit(
+    'upstreams',
+    inUpstream({ tls: { kind: 'Verified', serverName: '', authorities: { kind: 'System' } } }),
+  );
   assertUnfit('upstreams', inUpstream({ loadBalancing: 'Random' }));
   for (const endpoint of [
     { address: '', port: 1, state: 'Ready' },

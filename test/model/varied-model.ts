@@ -1,5 +1,5 @@
-// One small model with something of every kind of chunk and of every variant that came with schema 3.
-import type { Certificate, RouteModel, Rule } from '#model/route-model.ts';
+// One small model with something of every kind of chunk and of every variant that came with schemas 3 and 4.
+import type { BackendTls, Certificate, RouteModel, Rule, Upstream } from '#model/route-model.ts';
 import { SecretText } from '#model/secret-text.ts';
 import { exactHost, largeModel, upstream } from './large-model.ts';
 
@@ -18,6 +18,18 @@ export function certificateOf(id: string, key = keyText): Certificate {
   };
 }
 
+const authoritiesText = '-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----\n';
+
+const varied: readonly BackendTls[] = [
+  { kind: 'None' },
+  { kind: 'Verified', serverName: 'backend.example.com', authorities: { kind: 'System' } },
+  {
+    kind: 'Verified',
+    serverName: 'backend.example.com',
+    authorities: { kind: 'Pem', pem: authoritiesText },
+  },
+];
+
 export function variedModel(): RouteModel {
   const { settings, hosts, upstreams } = largeModel(3);
   const [first, ...others] = hosts;
@@ -26,7 +38,11 @@ export function variedModel(): RouteModel {
     ref: { kind: 'Setting', namespace: 'flint', name: 'fallback', rule: 'rules[0]' },
   };
   return {
-    settings: { ...settings, fallback: { kind: 'Rule', rule: fallback } },
+    settings: {
+      ...settings,
+      fallback: { kind: 'Rule', rule: fallback },
+      defaultCertificate: { kind: 'Certificate', certificate: 'x/certificate-2' },
+    },
     zones: [
       { node: 'node-1', zone: 'zone-a' },
       { node: 'node-2', zone: 'zone-b' },
@@ -36,21 +52,27 @@ export function variedModel(): RouteModel {
         ...first!,
         certificates: ['x/certificate-1'],
         plaintext: 'Redirect',
+        minTlsVersion: '1.3',
+        strictTransport: { kind: 'Said', maxAgeSeconds: 31_536_000, includeSubdomains: true, preload: false },
+        clientValidation: { kind: 'Asked', mode: 'AllowValidOnly', authorities: authoritiesText },
         rules: first!.rules.map((rule) => ({
           ...rule,
           ref: { ...rule.ref, kind: 'Ingress' },
           filters: [{ kind: 'RequestBody', maxBytes: 1024 }],
         })),
       },
-      ...others,
+      { ...others[0]!, plaintext: 'Redirect', tlsMode: 'Passthrough' },
+      ...others.slice(1),
     ],
     upstreams: [
       {
         ...upstream('w/outside:443', 0),
         discovery: { kind: 'Dns', name: 'backend.example.net', port: 443, allowed: 'Public' },
       },
-      ...upstreams.map((each) => ({
+      ...upstreams.map((each, index): Upstream => ({
         ...each,
+        protocol: index === 0 ? 'HTTP/2' : 'HTTP/1.1',
+        tls: varied[index]!,
         zoneHints: [
           { zone: 'zone-a', endpoints: [0, 2] },
           { zone: 'zone-b', endpoints: [1] },

@@ -67,7 +67,7 @@ const rows: readonly Row[] = [
     counting: [present],
     starting: [second],
     model: encrypted,
-    schema: 3,
+    schema: newestSchema,
   },
   {
     what: 'one of the first starting beside an old one',
@@ -105,9 +105,9 @@ const rows: readonly Row[] = [
     counting: [],
     starting: [second],
     unknown: 1,
-    published: 3,
+    published: newestSchema,
     model: encrypted,
-    schema: 3,
+    schema: newestSchema,
   },
   {
     what: 'one unknown, an old head',
@@ -130,9 +130,9 @@ const rows: readonly Row[] = [
     what: 'one unknown, the newest head',
     counting: [present],
     unknown: 1,
-    published: 3,
+    published: newestSchema,
     model: encrypted,
-    schema: 3,
+    schema: newestSchema,
   },
   {
     what: 'one unknown beside an old one',
@@ -224,7 +224,7 @@ test('what is put off is told in the schema that stands, and made good when it m
   assert.deepEqual([choice.schema, choice.heldBack.length], [2, 1]);
   assert.equal(chooser.suits(young), false);
   clock.advance(10_000);
-  assert.equal(chooser.choose(encrypted, young, 2).schema, 3);
+  assert.equal(chooser.choose(encrypted, young, 2).schema, newestSchema);
   assert.equal(chooser.suits(young), true);
   assert.equal(chooser.suits(old), false);
 });

@@ -9,7 +9,8 @@ import { parseAllDocuments, parse, Document, isCollection, isMap, visit } from '
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import { collectionOf } from '#local/local-cluster.ts';
 import { canonicalJson } from '#model/canonical-json.ts';
-import type { Certificate, VirtualHost } from '#model/route-model.ts';
+import { plainBackend, plainTls } from '#model/plain-terms.ts';
+import type { Certificate, Upstream, VirtualHost } from '#model/route-model.ts';
 import type { Claim, ClusterView, TranslateSettings } from '#translate/cluster-view.ts';
 import { defaultTranslateSettings } from '#translate/defaults.ts';
 import type { Translation } from '#translate/translation.ts';
@@ -110,9 +111,21 @@ function describe({ id, dnsNames, notAfter, fingerprint }: Certificate): object 
   return { id, dnsNames, notAfter, ...(pair === undefined ? { fingerprint } : { pair }) };
 }
 
-/** Most hosts have nothing to do with TLS. */
-function describeHost({ plaintext, ...host }: VirtualHost): object {
-  return plaintext === 'Serve' ? host : { ...host, plaintext };
+/** Most hosts have nothing to do with TLS, and most backends are spoken to in the clear: that is left out. */
+function describeHost(host: VirtualHost): object {
+  return without(host, { plaintext: 'Serve', ...plainTls });
+}
+
+function describeUpstream(upstream: Upstream): object {
+  return without(upstream, plainBackend);
+}
+
+function without(value: object, usual: Readonly<Record<string, unknown>>): object {
+  return Object.fromEntries(
+    Object.entries(value).filter(
+      ([key, field]) => !(key in usual) || canonicalJson(field) !== canonicalJson(usual[key]),
+    ),
+  );
 }
 
 function withoutUndefined(value: unknown): unknown {
@@ -128,7 +141,7 @@ export function outcomeOf(translation: Translation): unknown {
     ...(fallback.kind === 'NotFound' ? {} : { fallback }),
     ...(zones.length === 0 ? {} : { zones }),
     hosts: hosts.map(describeHost),
-    upstreams,
+    upstreams: upstreams.map(describeUpstream),
     ...(certificates.length === 0 ? {} : { certificates: certificates.map(describe) }),
     ...(certificateRequests.length === 0
       ? {}
