@@ -21,21 +21,33 @@ interface Trust {
   readonly sessions: SessionStore;
 }
 
-/** Made once: reading all that a runtime trusts takes time, and no two upstreams differ in it. */
-let runtimeContext: SecureContext | undefined;
+/** One takes 35 KB, and many servers are vouched for by the same few authorities. */
+const mostContexts = 64;
+const contexts = new Map<string | undefined, SecureContext>();
 
 export function createServerTrust({ serverName, authorities, protocols }: ServerTerms): ServerTrust {
-  const options = { minVersion: 'TLSv1.2', ciphers } as const;
   const trust: Trust = {
     serverName,
     protocols: [...protocols],
-    secureContext:
-      authorities === undefined
-        ? (runtimeContext ??= createSecureContext(options))
-        : createSecureContext({ ...options, ca: certificatesOf(authorities) }),
+    secureContext: contextOf(authorities),
     sessions: new SessionStore(),
   };
   return trust as unknown as ServerTrust;
+}
+
+/** The same one for the same authorities; undefined: those of the runtime. */
+function contextOf(authorities: string | undefined): SecureContext {
+  const known = contexts.get(authorities);
+  if (known !== undefined) return known;
+  const context = createSecureContext({
+    minVersion: 'TLSv1.2',
+    ciphers,
+    ...(authorities === undefined ? {} : { ca: certificatesOf(authorities) }),
+  });
+  const [oldest] = contexts.keys();
+  if (contexts.size >= mostContexts) contexts.delete(oldest);
+  contexts.set(authorities, context);
+  return context;
 }
 
 /** An empty text would be taken for none, and so for everybody whom the runtime trusts. */

@@ -1,6 +1,7 @@
 // One endpoint of an upstream: the requests it is serving and the idle connections to it.
 import { endpointText } from '#model/route-model.ts';
 import type { Endpoint as EndpointModel } from '#model/route-model.ts';
+import type { Connector } from './secure-connector.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 /** More idle connections than this per endpoint and worker save nothing. */
@@ -22,6 +23,8 @@ export class Endpoint {
   readonly address: string;
   readonly port: number;
   state: EndpointModel['state'];
+  /** Undefined: connections to it are in the clear. */
+  readonly connector: Connector | undefined;
   activeRequests = 0;
   /** The model no longer has it: requests under way end in peace, nothing new begins. */
   isRetired = false;
@@ -31,10 +34,11 @@ export class Endpoint {
   #keptMs = 0;
   #distrustedUntilMs = 0;
 
-  constructor(model: EndpointModel) {
+  constructor(model: EndpointModel, connector: Connector | undefined) {
     this.address = model.address;
     this.port = model.port;
     this.state = model.state;
+    this.connector = connector;
   }
 
   /** For logs. */

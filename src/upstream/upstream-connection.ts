@@ -17,6 +17,7 @@ import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner, TimerWheel } from '#transport/timer-wheel.ts';
 import type { ConnectEvents, Socket, Transport } from '#transport/transport.ts';
 import { WriteBatch } from '#transport/write-batch.ts';
+import { connectFault } from './connect-fault.ts';
 import type { Endpoint } from './endpoint.ts';
 
 const State = { Connecting: 0, Busy: 1, Idle: 2, Closed: 3, Tunnel: 4 } as const;
@@ -95,7 +96,7 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
     this.#parser = new ResponseParser(this, context.limits);
     this.#timer = new Timer(this);
     if (connectTimeoutMs > 0) context.timers.set(this.#timer, connectTimeoutMs);
-    this.#socket = context.transport.connect(endpoint.address, endpoint.port, this);
+    this.#socket = (endpoint.connector ?? context.transport).connect(endpoint.address, endpoint.port, this);
   }
 
   get isOpen(): boolean {
@@ -228,8 +229,7 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
   }
 
   onClose(code: string | undefined): void {
-    if (this.#state === State.Connecting)
-      this.#breakOff(code === 'ETIMEDOUT' ? 'connect-timeout' : 'connect-refused');
+    if (this.#state === State.Connecting) this.#breakOff(connectFault(code));
     else if (this.#state !== State.Closed)
       this.#breakOff(this.hasResponseBytes && !this.#parser.isIdle ? 'backend-truncated' : 'backend-reset');
   }
