@@ -26,6 +26,7 @@ async function serveMain(port: NonNullable<typeof parentPort>): Promise<void> {
   );
   context.bodyBytesPerSecond = proxy.bodyBytesPerSecond;
   context.publicHttpsPort = proxy.publicHttpsPort;
+  context.concurrentStreams = proxy.concurrentStreams;
   const server = new ProxyServer(context, proxy.connections);
   const tls =
     ticketKeys === undefined

@@ -112,6 +112,7 @@ export class ProxyServer implements ConnectionOwner {
   async drain(patienceMs: number, graceMs: number): Promise<void> {
     this.#context.isDraining = true;
     for (const listener of this.#listeners.splice(0)) listener.close();
+    for (const connection of this.#connections) connection.announceEnd();
     if (this.#connections.size === 0) return;
     const impatient = setTimeout(() => {
       clock.forget();

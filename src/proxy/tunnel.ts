@@ -5,7 +5,7 @@
 import type { FaultCode } from '#http/fault.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
-import type { TunnelUser, UpstreamConnection } from '#upstream/upstream-connection.ts';
+import type { TunnelUser, UpstreamRequest } from '#upstream/upstream-request.ts';
 import type { Downstream } from './downstream.ts';
 import type { ProxyContext } from './proxy-context.ts';
 
@@ -21,7 +21,7 @@ export interface TunnelOwner {
 export class Tunnel implements TunnelUser, TimerOwner {
   readonly #context: ProxyContext;
   readonly #owner: TunnelOwner;
-  readonly #connection: UpstreamConnection;
+  readonly #connection: UpstreamRequest;
   readonly #idleMs: number;
   readonly #timer = new Timer(this);
   #activityMs: number;
@@ -30,7 +30,7 @@ export class Tunnel implements TunnelUser, TimerOwner {
   #hasBackendEnded = false;
 
   /** `idleMs`: how long nothing may move; 0 means for ever. */
-  constructor(context: ProxyContext, owner: TunnelOwner, connection: UpstreamConnection, idleMs: number) {
+  constructor(context: ProxyContext, owner: TunnelOwner, connection: UpstreamRequest, idleMs: number) {
     this.#context = context;
     this.#owner = owner;
     this.#connection = connection;
@@ -53,7 +53,7 @@ export class Tunnel implements TunnelUser, TimerOwner {
   onClientBytes(bytes: Buffer): void {
     this.#owner.requestBytes += bytes.length;
     this.#activityMs = this.#context.now();
-    this.#connection.add(bytes, 0, bytes.length);
+    this.#connection.addTunnel(bytes);
     if (!this.#connection.flush()) this.#isBackendBlocked = true;
   }
 

@@ -41,7 +41,7 @@ export const nodeSecureTransport: SecureTransport = {
     });
     const owned = new NodeSocket(secured, remoteAddress, remotePort, plain);
     owned.events = events;
-    secured.once('secure', () => events.onSecured());
+    secured.once('secure', () => events.onSecured(secured.alpnProtocol || ''));
     // What goes wrong after the handshake only a tls.Server would hear of: the connection would stay, and what comes be kept.
     secured.on('_tlsError', () => secured.destroy());
     return owned;

@@ -173,6 +173,8 @@ export const nodeTransport: Transport = {
     socket.on('connect', onConnect);
     return connecting;
   },
+
+  afterTurn: (action) => setImmediate(action),
 };
 
 /** Of a connection that is destroyed at once, or whose errors somebody else hears of. */

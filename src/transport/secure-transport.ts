@@ -60,8 +60,11 @@ export const HandshakeFailure = {
 } as const;
 
 export interface SecureEvents extends SocketEvents {
-  /** The handshake is over; the first event unless the connection broke before. */
-  onSecured(): void;
+  /**
+   * The handshake is over; the first event unless the connection broke before. `protocol`: what was agreed on; empty where the
+   * client did not ask.
+   */
+  onSecured(protocol: string): void;
 }
 
 export interface SecureTransport {
