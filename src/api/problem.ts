@@ -10,6 +10,7 @@ export const problemReasons = [
   'ModelTooLarge',
   'BackendNotFound',
   'PortNotFound',
+  'SecretNotFound',
   'SecretInvalid',
   'CertificatePending',
   'TooManyEndpoints',

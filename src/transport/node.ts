@@ -20,10 +20,12 @@ export class NodeSocket implements Socket {
   readonly #socket: OwnedSocket;
   /** What can be reset; of a socket with TLS the one below it. */
   readonly #plain: net.Socket;
+  readonly #isSecure: boolean;
 
   constructor(socket: OwnedSocket, remoteAddress: string, remotePort: number, plain: net.Socket = socket) {
     this.#socket = socket;
     this.#plain = plain;
+    this.#isSecure = plain !== socket;
     this.remoteAddress = remoteAddress.startsWith(ipv4Mapped)
       ? remoteAddress.slice(ipv4Mapped.length)
       : remoteAddress;
@@ -41,7 +43,9 @@ export class NodeSocket implements Socket {
     return this.#socket.writableLength;
   }
 
+  /** Bytes for a socket with TLS may lie in the receive buffer of another transport, and a stream that waits keeps them. */
   write(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#isSecure && this.#socket.writableLength > 0) return this.writeCopy(bytes, start, end);
     return this.#socket.write(bytes.subarray(start, end));
   }
 
@@ -68,7 +72,7 @@ export class NodeSocket implements Socket {
 
   reset(): void {
     this.#plain.resetAndDestroy();
-    if (this.#plain !== this.#socket) this.#socket.destroy();
+    if (this.#isSecure) this.#socket.destroy();
   }
 
   /** The socket itself, which is somebody else's now: this one tells nothing more. */

@@ -3,6 +3,7 @@ import { endpointText } from '#model/route-model.ts';
 import type { Endpoint as EndpointModel, Upstream } from '#model/route-model.ts';
 import { Http2Pool } from './http2-pool.ts';
 import type { Http2UpstreamConnection } from './http2-upstream-connection.ts';
+import type { Connector } from './secure-connector.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 /** More idle connections than this per endpoint and worker save nothing. */
@@ -26,7 +27,8 @@ export class Endpoint {
   state: EndpointModel['state'];
   /** What is spoken with it. */
   readonly protocol: Upstream['protocol'];
-  readonly scheme: 'http' | 'https';
+  /** Undefined: connections to it are in the clear. */
+  readonly connector: Connector | undefined;
   activeRequests = 0;
   /** The model no longer has it: requests under way end in peace, nothing new begins. */
   isRetired = false;
@@ -37,12 +39,12 @@ export class Endpoint {
   #keptMs = 0;
   #distrustedUntilMs = 0;
 
-  constructor(model: EndpointModel, { protocol, tls }: Pick<Upstream, 'protocol' | 'tls'>) {
+  constructor(model: EndpointModel, protocol: Upstream['protocol'], connector: Connector | undefined) {
     this.address = model.address;
     this.port = model.port;
     this.state = model.state;
     this.protocol = protocol;
-    this.scheme = tls.kind === 'None' ? 'http' : 'https';
+    this.connector = connector;
   }
 
   /** For logs. */

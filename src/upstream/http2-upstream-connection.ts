@@ -11,6 +11,7 @@ import type { ParserLimits } from '#h1/parser-limits.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
 import type { ConnectEvents, Socket } from '#transport/transport.ts';
+import { connectFault } from './connect-fault.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Http2UpstreamRequest } from './http2-upstream-request.ts';
 import type { UpstreamContext } from './upstream-connection.ts';
@@ -61,9 +62,13 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
     this.now = context.now;
     this.#idleTimeoutMs = idleTimeoutMs;
     this.#timer = new Timer(this);
-    this.session = new ClientSession(this, readingFor(context.limits), endpoint.scheme);
+    this.session = new ClientSession(
+      this,
+      readingFor(context.limits),
+      endpoint.connector === undefined ? 'http' : 'https',
+    );
     if (connectTimeoutMs > 0) context.timers.set(this.#timer, connectTimeoutMs);
-    this.#socket = context.transport.connect(endpoint.address, endpoint.port, this);
+    this.#socket = (endpoint.connector ?? context.transport).connect(endpoint.address, endpoint.port, this);
   }
 
   get isOpen(): boolean {
@@ -108,8 +113,14 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
 
   // Socket
 
-  onConnect(): void {
+  /** `protocol`: what TLS has agreed on; in the clear it is known beforehand. */
+  onConnect(protocol = 'h2'): void {
     if (this.#state !== State.Connecting) return;
+    if (protocol !== 'h2') {
+      this.#endFault = 'backend-handshake-failed';
+      this.#close();
+      return;
+    }
     this.#state = State.Open;
     this.#setIdleTimer();
     this.onOutput();
@@ -142,8 +153,7 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
   }
 
   onClose(code: string | undefined): void {
-    if (this.#state === State.Connecting)
-      this.#endFault = code === 'ETIMEDOUT' ? 'connect-timeout' : 'connect-refused';
+    if (this.#state === State.Connecting) this.#endFault = connectFault(code);
     this.#close();
   }
 
