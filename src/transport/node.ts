@@ -1,6 +1,7 @@
 // The transport on Node's public API, without tricks: the reference that every other one is held to.
 import net from 'node:net';
 import { clock } from './clock.ts';
+import { runtimeTurn } from './runtime-turn.ts';
 import type { ConnectEvents, Listener, ListenOptions, Socket, SocketEvents, Transport } from './transport.ts';
 
 const owner = Symbol('owner');
@@ -42,12 +43,14 @@ export class NodeSocket implements Socket {
   }
 
   write(bytes: Buffer, start: number, end: number): boolean {
-    return this.#socket.write(bytes.subarray(start, end));
+    const isFlowing = this.#socket.write(bytes.subarray(start, end));
+    if (!isFlowing) runtimeTurn.isWanted = true;
+    return isFlowing;
   }
 
   /** What a stream is given it may keep until it is written. */
   writeCopy(bytes: Buffer, start: number, end: number): boolean {
-    return this.#socket.write(Buffer.from(bytes.subarray(start, end)));
+    return this.write(Buffer.from(bytes.subarray(start, end)), 0, end - start);
   }
 
   pause(): void {
@@ -56,19 +59,23 @@ export class NodeSocket implements Socket {
 
   resume(): void {
     this.#socket.resume();
+    runtimeTurn.isWanted = true;
   }
 
   end(): void {
     this.#socket.end();
+    runtimeTurn.isWanted = true;
   }
 
   destroy(): void {
     this.#socket.destroy();
+    runtimeTurn.isWanted = true;
   }
 
   reset(): void {
     this.#plain.resetAndDestroy();
     if (this.#plain !== this.#socket) this.#socket.destroy();
+    runtimeTurn.isWanted = true;
   }
 
   /** The socket itself, which is somebody else's now: this one tells nothing more. */
