@@ -9,6 +9,7 @@ import type { UpstreamContext } from '#upstream/upstream-connection.ts';
 import type { Downstream } from './downstream.ts';
 import { Exchange } from './exchange.ts';
 import type { ServingTable } from './serving-table.ts';
+import type { Tunnel } from './tunnel.ts';
 
 const mostFreeExchanges = 256;
 
@@ -49,6 +50,8 @@ export class ProxyContext implements UpstreamContext {
   /** Where clients reach us with TLS. */
   publicHttpsPort = 443;
   readonly headWriter = new HeadWriter();
+  /** Those that are open, of any connection. */
+  readonly tunnels = new Set<Tunnel>();
   readonly #exchanges: Exchange[] = [];
   /** Undefined until the first complete table; replaced by assignment, never changed. */
   table: ServingTable | undefined = undefined;
