@@ -10,6 +10,7 @@ import type { UpstreamContext } from '#upstream/upstream-connection.ts';
 import type { Downstream } from './downstream.ts';
 import { Exchange } from './exchange.ts';
 import type { ServingTable } from './serving-table.ts';
+import type { Tunnel } from './tunnel.ts';
 
 const mostFreeExchanges = 256;
 export const defaultConcurrentStreams = 128;
@@ -53,6 +54,8 @@ export class ProxyContext implements UpstreamContext {
   /** Streams that a client of HTTP/2 may have open at a time. */
   concurrentStreams = defaultConcurrentStreams;
   readonly headWriter = new HeadWriter();
+  /** Those that are open, of any connection. */
+  readonly tunnels = new Set<Tunnel>();
   readonly #exchanges: Exchange[] = [];
   #serverReading: ServerReading | undefined = undefined;
   /** Undefined until the first complete table; replaced by assignment, never changed. */
