@@ -24,7 +24,7 @@ import type { Downstream } from './downstream.ts';
 import { ExchangeTimer } from './exchange-timer.ts';
 import type { ExchangeTimerOwner } from './exchange-timer.ts';
 import { keepHead, releaseHead } from './head-buffers.ts';
-import { answerOf, faultResponse, serverOptions, upgradeResponse } from './local-response.ts';
+import { answerOf, faultResponse, serverOptions, upgradeResponse, withChanges } from './local-response.ts';
 import type { LocalResponse } from './local-response.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import { writeRequestHead } from './request-head-writer.ts';
@@ -100,12 +100,12 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     const { route } = this.request;
     if (route === undefined) return this.#answer(serverOptions);
     if (route.filters !== undefined) {
-      const { answer, maxBodyBytes, responseHeaders } = route.filters;
+      const { answer, maxBodyBytes } = route.filters;
       this.#maxBodyBytes = maxBodyBytes;
       if (answer !== undefined) {
         const { authority, path, query } = this.request;
         const asked = { scheme: forwarding.scheme, authority, path, query };
-        this.#answer(answerOf(answer, asked, responseHeaders));
+        this.#answer(answerOf(answer, asked, this.request.responseHeaders));
         return;
       }
     }
@@ -272,7 +272,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   }
 
   onInterimHead(head: ResponseHead): void {
-    this.downstream.sendInterim(head, this.request.route?.filters?.responseHeaders);
+    this.downstream.sendInterim(head, this.request.responseHeaders);
     this.downstream.flush();
   }
 
@@ -280,7 +280,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#state = State.Responding;
     this.status = head.status;
     this.#timer.watch(this.request.route!.timeouts.idleMs);
-    this.downstream.sendHead(head, this.request.route?.filters?.responseHeaders);
+    this.downstream.sendHead(head, this.request.responseHeaders);
   }
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
@@ -295,7 +295,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
 
   onResponseEnd(trailers: FieldSection | undefined): void {
     this.#releaseEndpoint();
-    this.downstream.sendEnd(trailers, this.request.route?.filters?.responseHeaders);
+    this.downstream.sendEnd(trailers, this.request.responseHeaders);
     this.#finish();
   }
 
@@ -307,7 +307,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#timer.stop();
     const { idleMs } = this.request.route!.timeouts;
     this.#tunnel = new Tunnel(this.#context, this, this.#connection!, idleMs);
-    this.downstream.sendSwitch(head, this.request.route?.filters?.responseHeaders, this.#tunnel);
+    this.downstream.sendSwitch(head, this.request.responseHeaders, this.#tunnel);
     return this.#tunnel;
   }
 
@@ -370,7 +370,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     if (fault.status === 0 || (this.#state === State.Responding && !this.downstream.discard())) {
       this.downstream.abort();
       this.#finish();
-    } else this.#answer(faultResponse(code));
+    } else this.#answer(withChanges(faultResponse(code), this.request.hostHeaders));
   }
 
   #answer(response: LocalResponse): void {

@@ -20,6 +20,7 @@ export const handshakeOutcomes = [
   'completed',
   'unknown-name',
   'no-certificate',
+  'version-too-low',
   'malformed',
   'not-tls',
   'timeout',

@@ -2,8 +2,10 @@
 //
 //   [PROXY header] --> ClientHello --> context of that name --> handshake --> ClientConnection
 //                         \-- no name, no certificate, not TLS: an alert, and the end --/
+import type { TlsVersion } from '#model/route-model.ts';
 import { Alert, fatalAlert } from '#tls/alert.ts';
 import { parseClientHello } from '#tls/client-hello.ts';
+import type { ClientHello } from '#tls/client-hello.ts';
 import type { SecureEvents, SecureTransport } from '#transport/secure-transport.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
@@ -18,6 +20,8 @@ import type { HandshakeOutcome, ProxyContext } from './proxy-context.ts';
 
 /** What is spoken over TLS here, the preferred one first. */
 const protocols: readonly string[] = ['h2', 'http/1.1'];
+/** As a ClientHello says it. */
+const lowestOf: Readonly<Record<TlsVersion, number>> = { '1.2': 0x0303, '1.3': 0x0304 };
 const nothing = Buffer.alloc(0);
 
 export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
@@ -69,11 +73,11 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
         this.#refuse(read.alert, 'malformed');
         return;
       case 'Hello':
-        this.#answer(read.hello.serverName);
+        this.#answer(read.hello);
     }
   }
 
-  #answer(serverName: string | undefined): void {
+  #answer({ serverName, version }: ClientHello): void {
     const selection = this.#context.table?.selectTls(serverName);
     switch (selection?.kind) {
       case undefined:
@@ -84,6 +88,10 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
         this.#refuse(Alert.UnrecognizedName, 'unknown-name');
         return;
       case 'Selected': {
+        if (version < lowestOf[selection.minVersion]) {
+          this.#refuse(Alert.ProtocolVersion, 'version-too-low');
+          return;
+        }
         const received = this.#received;
         this.#received = nothing;
         this.#socket = this.#transport.secure(

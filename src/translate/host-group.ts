@@ -3,20 +3,12 @@
 import type { Problem } from '#api/problem.ts';
 import { canonicalJson } from '#model/canonical-json.ts';
 import { hostBytes } from '#model/limits.ts';
-import { plainTls } from '#model/plain-terms.ts';
 import { strictPathPolicy } from '#model/request-path.ts';
-import type {
-  HostPattern,
-  Match,
-  PathPolicy,
-  Plaintext,
-  Rule,
-  RuleRef,
-  VirtualHost,
-} from '#model/route-model.ts';
+import type { HostPattern, Match, PathPolicy, Rule, RuleRef, VirtualHost } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 import type { Claim } from './cluster-view.ts';
-import type { TranslatedHost, TranslatedObject, WantedPlaintext } from './translated-object.ts';
+import { HostTls } from './host-tls.ts';
+import type { TranslatedHost, TranslatedObject } from './translated-object.ts';
 
 export interface Member {
   readonly object: TranslatedObject;
@@ -116,17 +108,16 @@ function buildVirtualHost(
   const certificates = new Set<string>();
   let pathPolicy: PathPolicy | undefined;
   let policyOwner = '';
-  const plaintext = new PlaintextChoice();
+  const tls = new HostTls();
   let bytes = 0;
   const serve = ({ object, host }: Member, ids: readonly string[]): void => {
     served.add(object);
     for (const id of ids) certificates.add(id);
-    const winner = plaintext.add(host.plaintext, `${object.ref.namespace}/${object.ref.name}`);
-    if (winner !== undefined)
+    for (const { field, winner } of tls.add(host.tls, `${object.ref.namespace}/${object.ref.name}`))
       report(object, {
-        reason: 'PlaintextConflict',
-        at: 'spec.tls.plaintext',
-        message: `"${hostname}" has the tls.plaintext of the older route ${winner}`,
+        reason: field === 'plaintext' ? 'PlaintextConflict' : 'TlsConflict',
+        at: `spec.tls.${field}`,
+        message: `"${hostname}" has the tls.${field} of the older route ${winner}`,
       });
   };
   for (const { member, isDefault } of inOrder(members)) {
@@ -168,36 +159,12 @@ function buildVirtualHost(
       pattern,
       pathPolicy: pathPolicy ?? strictPathPolicy,
       certificates: [...certificates].sort(compareText),
-      plaintext: plaintext.chosen,
-      ...plainTls,
+      ...tls.terms,
       rules,
     },
     served: [...served],
     bytes,
   };
-}
-
-/** What plain HTTP of a host gets: as the oldest object says that says anything; else a redirect where any has TLS. */
-class PlaintextChoice {
-  #said: Plaintext | undefined = undefined;
-  #owner = '';
-  #hasTls = false;
-
-  get chosen(): Plaintext {
-    return this.#said ?? (this.#hasTls ? 'Redirect' : 'Serve');
-  }
-
-  /** Returns the older object that has said something else. */
-  add(wanted: WantedPlaintext, owner: string): string | undefined {
-    if (wanted === 'Unsaid') return undefined;
-    this.#hasTls = true;
-    if (wanted === 'Default') return undefined;
-    if (this.#said === undefined) {
-      this.#said = wanted;
-      this.#owner = owner;
-    }
-    return this.#said === wanted ? undefined : this.#owner;
-  }
 }
 
 function servableIds(

@@ -8,7 +8,7 @@ import type { ServiceLookup } from './backends.ts';
 import { defaultDoubtfulPath, timeoutsWithDefaults } from './defaults.ts';
 import { translateFilters } from './filters.ts';
 import { translateMatches } from './matches.ts';
-import type { TranslatedObject, TranslatedRule, UpstreamUse } from './translated-object.ts';
+import type { TranslatedObject, TranslatedRule, UpstreamUse, WantedTls } from './translated-object.ts';
 
 export function translateIngressRoute(route: IngressRoute, services: ServiceLookup): TranslatedObject {
   const pathPolicy = pathPolicyOf(route);
@@ -17,7 +17,7 @@ export function translateIngressRoute(route: IngressRoute, services: ServiceLook
     translateRule(route, rule, number, pathPolicy, services, found),
   );
   const secretNames = route.tls?.certificateRefs ?? [];
-  const plaintext = route.tls === undefined ? 'Unsaid' : (route.tls.plaintext ?? 'Default');
+  const tls = wantedTls(route);
   return {
     ref: { kind: 'IngressRoute', namespace: route.namespace, name: route.name },
     creationTimestamp: route.creationTimestamp,
@@ -29,9 +29,27 @@ export function translateIngressRoute(route: IngressRoute, services: ServiceLook
       at: `spec.hostnames[${index}]`,
       rules,
       secretNames,
-      plaintext,
+      tls,
     })),
     ...found,
+  };
+}
+
+function wantedTls({ tls }: IngressRoute): WantedTls | undefined {
+  if (tls === undefined) return undefined;
+  const policy = tls.strictTransportSecurity;
+  return {
+    plaintext: tls.plaintext,
+    minVersion: tls.minVersion,
+    strictTransport:
+      policy === undefined
+        ? undefined
+        : {
+            kind: 'Said',
+            maxAgeSeconds: Math.floor(policy.maxAgeMs / 1000),
+            includeSubdomains: policy.includeSubDomains ?? false,
+            preload: policy.preload ?? false,
+          },
   };
 }
 
