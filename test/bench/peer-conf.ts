@@ -60,7 +60,6 @@ http {
   }
   ${scene.rules === 'header' ? nginxHeaderMap(scene) : ''}
   proxy_http_version 1.1;
-  ${scene.http2 === undefined ? '' : 'http2_max_requests 1000000000;'}
   ${set} Connection "";
   ${set} Host $http_host;
   ${set} X-Forwarded-For $remote_addr;
