@@ -4,6 +4,7 @@ import type { Chunk, ChunkRef } from '#model/chunk.ts';
 import type { Delivery } from '#model/model-reader.ts';
 import type { RefusedRevision, Revision } from '#model/revision.ts';
 import { schemaNumbers } from '#model/route-model-schema.ts';
+import { errorCodeNames } from '#h2/error-code.ts';
 import { handshakeOutcomes, http2Scopes } from '#proxy/proxy-context.ts';
 import { AdminServer } from '#telemetry/admin-server.ts';
 import type { AdminAnswer } from '#telemetry/admin-server.ts';
