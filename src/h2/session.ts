@@ -247,7 +247,7 @@ export abstract class Session implements FrameSink {
 
   #decodeBlock(bytes: Buffer, start: number, end: number): boolean {
     if (this.#decoder.decode(bytes, start, end, this.block)) return true;
-    this.fail(ErrorCode.CompressionError);
+    this.fail(this.block.isBomb ? ErrorCode.EnhanceYourCalm : ErrorCode.CompressionError);
     return false;
   }
 
