@@ -16,7 +16,6 @@ import type { HeaderBlock } from './header-block.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import {
-  connectionWindow,
   controlBudget,
   flushBytes,
   mostContinuations,
@@ -75,7 +74,8 @@ export abstract class Session implements FrameSink {
   readonly #waiting: Stream[] = [];
   readonly #trailers: FieldSection;
   #sendWindow: number = firstWindow;
-  #receiveWindow: number = connectionWindow;
+  readonly #connectionWindow: number;
+  #receiveWindow: number;
   #consumed = 0;
   #hasPeerSettings = false;
   /** A field section whose end has not come yet. */
@@ -92,7 +92,10 @@ export abstract class Session implements FrameSink {
   /** Of its payload: what nobody will give back, padding and content for nobody. */
   #dataUnused = 0;
 
-  constructor(owner: SessionOwner, block: HeaderBlock, trailers: FieldSection) {
+  /** `connectionWindow`: what the peer may send of all streams together before it is passed on. */
+  constructor(owner: SessionOwner, block: HeaderBlock, trailers: FieldSection, connectionWindow: number) {
+    this.#connectionWindow = connectionWindow;
+    this.#receiveWindow = connectionWindow;
     this.owner = owner;
     this.block = block;
     this.#trailers = trailers;
@@ -123,7 +126,7 @@ export abstract class Session implements FrameSink {
 
   protected start(settings: readonly (readonly [id: number, value: number])[]): void {
     this.writer.settings([...settings, [Setting.InitialWindowSize, streamWindow]]);
-    this.writer.windowUpdate(0, connectionWindow - firstWindow);
+    this.writer.windowUpdate(0, this.#connectionWindow - firstWindow);
     this.owner.onOutput();
   }
 
@@ -406,7 +409,7 @@ export abstract class Session implements FrameSink {
 
   #giveBack(count: number): void {
     this.#consumed += count;
-    if (this.#consumed < connectionWindow / 2) return;
+    if (this.#consumed < this.#connectionWindow / 2) return;
     this.writer.windowUpdate(0, this.#consumed);
     this.#receiveWindow += this.#consumed;
     this.#consumed = 0;
