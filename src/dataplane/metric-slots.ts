@@ -1,14 +1,16 @@
 // Counters of one worker in shared memory: the worker stores, the main thread reads, nobody waits.
 //
-//   [connections, active requests, refused connections, a counter per fault and per outcome of a handshake ... | slot 0 | ...]
+//   [connections, active requests, refused connections, a counter per fault, outcome of a handshake and error of HTTP/2 ... | slot 0 | ...]
 //   slot: [1xx .. 5xx, sum of seconds, count per bucket ...]
 //
 // The worker alone counts, with plain stores of aligned doubles, so a reader sees old or new values, never torn ones; the
 // main thread writes only to zero a slot that is given to another route. Slot 0 counts what has no route and the routes beyond the limit.
 import { faults } from '#http/fault.ts';
 import type { FaultCode } from '#http/fault.ts';
-import { handshakeOutcomes } from '#proxy/proxy-context.ts';
-import type { HandshakeOutcome } from '#proxy/proxy-context.ts';
+import { errorCodeNames } from '#h2/error-code.ts';
+import type { ErrorCode } from '#h2/error-code.ts';
+import { handshakeOutcomes, http2Scopes } from '#proxy/proxy-context.ts';
+import type { HandshakeOutcome, Http2Scope } from '#proxy/proxy-context.ts';
 
 /** Upper bounds in seconds; the last bucket has none. */
 export const durationBuckets = [
@@ -22,7 +24,8 @@ const gauges = 2;
 const refusedWord = gauges;
 const faultsWord = refusedWord + 1;
 const handshakesWord = faultsWord + faultCodes.length;
-const headerWords = handshakesWord + handshakeOutcomes.length;
+const http2Word = handshakesWord + handshakeOutcomes.length;
+const headerWords = http2Word + http2Scopes.length * errorCodeNames.length;
 const sumWord = statusClasses;
 const bucketsWord = statusClasses + 1;
 const slotWords = bucketsWord + durationBuckets.length + 1;
@@ -62,6 +65,10 @@ export class MetricWriter {
 
   countHandshake(outcome: HandshakeOutcome): void {
     this.#words[handshakesWord + handshakeOutcomes.indexOf(outcome)]! += 1;
+  }
+
+  countHttp2Error(scope: Http2Scope, code: ErrorCode): void {
+    this.#words[http2Word + http2Scopes.indexOf(scope) * errorCodeNames.length + code]! += 1;
   }
 
   /** `status` 0 stands for a client that is gone: counted as 4xx, like the 499 of others. */
@@ -126,6 +133,10 @@ export class MetricReader {
 
   handshakes(outcome: HandshakeOutcome): number {
     return this.#sum(handshakesWord + handshakeOutcomes.indexOf(outcome));
+  }
+
+  http2Errors(scope: Http2Scope, code: number): number {
+    return this.#sum(http2Word + http2Scopes.indexOf(scope) * errorCodeNames.length + code);
   }
 
   slot(slot: number): SlotCounts {

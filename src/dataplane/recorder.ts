@@ -1,6 +1,7 @@
 // What a worker remembers of its exchanges: counters in shared memory, lines in the access log.
+import type { ErrorCode } from '#h2/error-code.ts';
 import type { Exchange } from '#proxy/exchange.ts';
-import type { HandshakeOutcome, ProxyObserver } from '#proxy/proxy-context.ts';
+import type { HandshakeOutcome, Http2Scope, ProxyObserver } from '#proxy/proxy-context.ts';
 import type { AccessLog } from '#telemetry/access-log.ts';
 import type { MetricWriter } from './metric-slots.ts';
 
@@ -35,6 +36,10 @@ export class Recorder implements ProxyObserver {
     this.#metrics.countHandshake(outcome);
   }
 
+  onHttp2Error(scope: Http2Scope, code: ErrorCode): void {
+    this.#metrics.countHttp2Error(scope, code);
+  }
+
   onExchangeStart(): void {
     this.#metrics.addActiveRequests(1);
   }
@@ -49,6 +54,7 @@ export class Recorder implements ProxyObserver {
     this.#accessLog?.write({
       requestId: exchange.requestId,
       client: exchange.clientAddress,
+      protocol: exchange.downstream.protocol,
       method: request.method,
       host: request.authority,
       path: request.path,

@@ -35,6 +35,8 @@ export interface SessionOwner {
   onOutput(): void;
   /** The writer is full: it is to be sent now. False: the socket takes no more until resumeOutput. */
   sendOutput(): boolean;
+  /** A stream of the peer's or ours has been reset by us. */
+  onStreamReset(code: ErrorCode): void;
   /** A GOAWAY says why, and waits in the writer; all streams have been told. */
   onSessionFailed(code: ErrorCode): void;
   /** The peer begins no new streams, or takes none above `lastStreamId`. */
@@ -245,7 +247,7 @@ export abstract class Session implements FrameSink {
 
   #decodeBlock(bytes: Buffer, start: number, end: number): boolean {
     if (this.#decoder.decode(bytes, start, end, this.block)) return true;
-    this.fail(ErrorCode.CompressionError);
+    this.fail(this.block.isBomb ? ErrorCode.EnhanceYourCalm : ErrorCode.CompressionError);
     return false;
   }
 
@@ -618,6 +620,7 @@ export abstract class Session implements FrameSink {
     if (code !== ErrorCode.NoError && !this.#ownResets.take(this.owner.now()))
       return this.fail(ErrorCode.EnhanceYourCalm);
     this.writer.reset(streamId, code);
+    this.owner.onStreamReset(code);
     this.closed.add(streamId, true);
     this.owner.onOutput();
   }

@@ -180,6 +180,10 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
     if (this.session.isFailed || (this.session.isEnding && this.session.openStreams === 0)) this.#close();
   }
 
+  onStreamReset(): void {
+    // Its request is told, or does not want to know.
+  }
+
   onSessionFailed(): void {
     this.#endFault = 'backend-malformed';
     this.onOutput();

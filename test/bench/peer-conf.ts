@@ -20,7 +20,7 @@ http {
   client_max_body_size 0; ${temporaryPaths(folder)}
   server {
     ${http2Ports.map((port) => `listen 127.0.0.1:${port} http2 backlog=4096;`).join(' ')}
-    http2_max_requests 1000000000; default_type application/grpc;
+    keepalive_requests 1000000000; default_type application/grpc;
     location /grpc { client_body_buffer_size 64k; add_trailer grpc-status 0; return 200 "12345hello, world"; }
   }
   server {
@@ -60,7 +60,6 @@ http {
   }
   ${scene.rules === 'header' ? nginxHeaderMap(scene) : ''}
   proxy_http_version 1.1;
-  ${scene.http2 === undefined ? '' : 'http2_max_requests 1000000000;'}
   ${set} Connection "";
   ${set} Host $http_host;
   ${set} X-Forwarded-For $remote_addr;
