@@ -279,6 +279,7 @@ export class DataPlane {
       connections: metrics.connections,
       refusedConnections: metrics.refusedConnections,
       handshakes: handshakeOutcomes.map((outcome) => [outcome, metrics.handshakes(outcome)]),
+      passedThrough: metrics.passedThrough,
       activeRequests: metrics.activeRequests,
       faults: faultCodes.map((code) => [code, metrics.faults(code)]),
       routes: [

@@ -1,6 +1,6 @@
 // Counters of one worker in shared memory: the worker stores, the main thread reads, nobody waits.
 //
-//   [connections, active requests, refused connections, a counter per fault and per outcome of a handshake ... | slot 0 | ...]
+//   [connections, active requests, refused connections, a counter per fault and per outcome of a handshake, bytes passed through ... | slot 0 | ...]
 //   slot: [1xx .. 5xx, sum of seconds, count per bucket ...]
 //
 // The worker alone counts, with plain stores of aligned doubles, so a reader sees old or new values, never torn ones; the
@@ -22,7 +22,9 @@ const gauges = 2;
 const refusedWord = gauges;
 const faultsWord = refusedWord + 1;
 const handshakesWord = faultsWord + faultCodes.length;
-const headerWords = handshakesWord + handshakeOutcomes.length;
+/** Bytes of connections that were passed through: of clients, and of backends. */
+const passthroughWord = handshakesWord + handshakeOutcomes.length;
+const headerWords = passthroughWord + 2;
 const sumWord = statusClasses;
 const bucketsWord = statusClasses + 1;
 const slotWords = bucketsWord + durationBuckets.length + 1;
@@ -62,6 +64,11 @@ export class MetricWriter {
 
   countHandshake(outcome: HandshakeOutcome): void {
     this.#words[handshakesWord + handshakeOutcomes.indexOf(outcome)]! += 1;
+  }
+
+  countPassthrough(requestBytes: number, responseBytes: number): void {
+    this.#words[passthroughWord]! += requestBytes;
+    this.#words[passthroughWord + 1]! += responseBytes;
   }
 
   /** `status` 0 stands for a client that is gone: counted as 4xx, like the 499 of others. */
@@ -126,6 +133,10 @@ export class MetricReader {
 
   handshakes(outcome: HandshakeOutcome): number {
     return this.#sum(handshakesWord + handshakeOutcomes.indexOf(outcome));
+  }
+
+  get passedThrough(): { readonly requestBytes: number; readonly responseBytes: number } {
+    return { requestBytes: this.#sum(passthroughWord), responseBytes: this.#sum(passthroughWord + 1) };
   }
 
   slot(slot: number): SlotCounts {

@@ -8,6 +8,7 @@ import type { Transport } from '#transport/transport.ts';
 import type { UpstreamContext } from '#upstream/upstream-connection.ts';
 import type { Downstream } from './downstream.ts';
 import { Exchange } from './exchange.ts';
+import type { Passthrough } from './passthrough.ts';
 import type { ServingTable } from './serving-table.ts';
 
 const mostFreeExchanges = 256;
@@ -15,6 +16,7 @@ const mostFreeExchanges = 256;
 /** How a connection that was to be one with TLS has begun, or ended. */
 export const handshakeOutcomes = [
   'completed',
+  'passed-through',
   'unknown-name',
   'no-certificate',
   'version-too-low',
@@ -34,6 +36,8 @@ export interface ProxyObserver {
   onHandshakeEnd(outcome: HandshakeOutcome): void;
   onExchangeStart(): void;
   onExchangeEnd(exchange: Exchange): void;
+  /** As with exchanges, its fields are valid until this returns. */
+  onPassthroughEnd(passthrough: Passthrough): void;
 }
 
 export class ProxyContext implements UpstreamContext {

@@ -48,6 +48,7 @@ async function main(): Promise<void> {
     onConnectionClose: () => {},
     onConnectionRefused: () => {},
     onHandshakeEnd: () => {},
+    onPassthroughEnd: () => {},
     onExchangeStart: () => {},
     onExchangeEnd: () => {
       requests++;
