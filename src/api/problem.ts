@@ -11,6 +11,7 @@ export const problemReasons = [
   'ModelTooLarge',
   'BackendNotFound',
   'PortNotFound',
+  'SecretNotFound',
   'SecretInvalid',
   'CertificatePending',
   'TooManyEndpoints',

@@ -8,6 +8,7 @@
 import { defaultParserLimits } from '#h1/parser-limits.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
 import type { Endpoint } from '#model/route-model.ts';
+import { defaultConcurrentStreams } from '#proxy/proxy-context.ts';
 import type { ListenOptions } from '#transport/transport.ts';
 import type { Gone, Piece, TableHead } from './table-state.ts';
 
@@ -16,6 +17,8 @@ export interface ProxySettings {
   readonly limits: ParserLimits;
   /** A request body that comes slower, on average, ends with 408; 0: none is too slow. */
   readonly bodyBytesPerSecond: number;
+  /** Streams that a client of HTTP/2 may have open at a time. */
+  readonly concurrentStreams: number;
   /** Client connections of one worker; 0: as many as the descriptors of the process allow. */
   readonly connections: number;
   /** CIDR blocks of proxies in front of this one. */
@@ -29,6 +32,7 @@ export interface ProxySettings {
 export const defaultProxySettings: ProxySettings = {
   limits: defaultParserLimits,
   bodyBytesPerSecond: 0,
+  concurrentStreams: defaultConcurrentStreams,
   connections: 0,
   trustedProxies: [],
   proxyProtocolPeers: [],

@@ -1,9 +1,10 @@
 // What a request's fields say about itself: framing, host, persistence. Any doubt is a fault (RFC 9112 3.2, 6, 9.3).
+import { noContentLength, parseContentLength } from '#http/content-length.ts';
 import type { FaultCode } from '#http/fault.ts';
 import { Field } from '#http/field.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead } from '#http/message-head.ts';
-import { listOf, noContentLength, parseContentLength, readConnection } from './framing-fields.ts';
+import { listOf, readConnection } from './framing-fields.ts';
 
 /** Fills in what follows from the fields of a complete head, or says why the request cannot be trusted. */
 export function readRequestFields(head: RequestHead): FaultCode | undefined {

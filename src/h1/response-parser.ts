@@ -5,6 +5,7 @@
 //                        |\------------------ final, no body ----------> Idle
 //                         \-- 101, when it was asked for --------------> Switched: the bytes are no longer HTTP
 import { isFieldValue } from '#http/characters.ts';
+import { noContentLength, parseContentLength } from '#http/content-length.ts';
 import type { FaultCode } from '#http/fault.ts';
 import { Field } from '#http/field.ts';
 import type { FieldSection } from '#http/field-section.ts';
@@ -13,7 +14,7 @@ import type { ResponseHead } from '#http/message-head.ts';
 import { BodyReader } from './body-reader.ts';
 import type { BodySink } from './body-reader.ts';
 import { fieldInvalid, isBlankLine, parseFieldLine } from './field-line.ts';
-import { noContentLength, parseContentLength, readConnection } from './framing-fields.ts';
+import { readConnection } from './framing-fields.ts';
 import { readingsFor } from './head-reading.ts';
 import type { HeadReading, HeadReadings } from './head-reading.ts';
 import type { LineWindow } from './line-window.ts';

@@ -40,6 +40,18 @@ export class FieldSection {
     return true;
   }
 
+  /** The value of the last field ends at `valueEnd`. */
+  extendLast(valueEnd: number): void {
+    this.offsets[this.count * wordsPerField - 1] = valueEnd;
+  }
+
+  /** Leaves out field `index`; those after it keep their order. */
+  remove(index: number): void {
+    this.ids.copyWithin(index, index + 1, this.count);
+    this.offsets.copyWithin(index * wordsPerField, (index + 1) * wordsPerField, this.count * wordsPerField);
+    this.count--;
+  }
+
   /** The same fields, after their bytes moved by `-distance` into another buffer. */
   rebase(bytes: Buffer, distance: number): void {
     this.bytes = bytes;
@@ -111,4 +123,19 @@ export class FieldSection {
       if (nameIs(this.bytes, this.nameStart(index), this.nameEnd(index), name)) return true;
     return false;
   }
+}
+
+/** The fields with bytes of their own. */
+export function copySection(section: FieldSection): FieldSection {
+  const copy = new FieldSection(section.count);
+  for (let index = 0; index < section.count; index++)
+    copy.add(
+      section.ids[index]! as FieldId,
+      section.nameStart(index),
+      section.nameEnd(index),
+      section.valueStart(index),
+      section.valueEnd(index),
+    );
+  copy.bytes = Buffer.from(section.bytes);
+  return copy;
 }

@@ -32,6 +32,8 @@ export class RequestHead {
   acceptsTrailers = false;
   /** Asks to speak WebSocket from here on (RFC 6455 4.1). */
   upgradesToWebSocket = false;
+  /** The key that such a request has in HTTP/1, where the client's version of HTTP has none; else empty. */
+  webSocketKey = '';
   /** Lower-case names that Connection declares as hop-by-hop. */
   connectionNames: readonly string[] = noNames;
 
@@ -55,6 +57,7 @@ export class RequestHead {
     this.expectsOther = false;
     this.acceptsTrailers = false;
     this.upgradesToWebSocket = false;
+    this.webSocketKey = '';
     this.connectionNames = noNames;
   }
 
@@ -65,13 +68,19 @@ export class RequestHead {
   /** Field `index` is Host. */
   readHost(index: number): void {
     const { fields } = this;
-    if (this.#knownAuthority !== '' && fields.isValue(index, this.#knownAuthority)) {
+    const isKnown = this.#knownAuthority !== '' && fields.isValue(index, this.#knownAuthority);
+    this.readAuthority(isKnown ? this.#knownAuthority : fields.value(index));
+  }
+
+  /** As setAuthority, for what is often the same as before. */
+  readAuthority(authority: string): void {
+    if (authority !== '' && authority === this.#knownAuthority) {
       this.authority = this.#knownAuthority;
       this.hostname = this.#knownHostname;
       this.isHostValid = true;
       return;
     }
-    this.setAuthority(fields.value(index));
+    this.setAuthority(authority);
     if (!this.isHostValid) return;
     this.#knownAuthority = this.authority;
     this.#knownHostname = this.hostname;

@@ -47,6 +47,7 @@ const conditionOfReason: Readonly<Record<ProblemReason, 'Accepted' | 'ResolvedRe
   ModelTooLarge: 'Accepted',
   BackendNotFound: 'ResolvedRefs',
   PortNotFound: 'ResolvedRefs',
+  SecretNotFound: 'ResolvedRefs',
   SecretInvalid: 'ResolvedRefs',
   CertificatePending: 'ResolvedRefs',
   TooManyEndpoints: 'Note',

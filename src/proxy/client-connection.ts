@@ -9,18 +9,19 @@ import type { FaultCode } from '#http/fault.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import type { FieldSection } from '#http/field-section.ts';
 import type { RequestHead, ResponseHead } from '#http/message-head.ts';
-import { lastChunk, writeTrailers } from '#h1/chunk-writer.ts';
+import { addChunk, lastChunk, lastChunkSize, writeTrailers } from '#h1/chunk-writer.ts';
+import { connectionPreface } from '#h2/frame.ts';
 import { RequestParser } from '#h1/request-parser.ts';
 import type { RequestSink } from '#h1/request-parser.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
 import type { Socket, SocketEvents } from '#transport/transport.ts';
 import { WriteBatch } from '#transport/write-batch.ts';
-import { addChunk } from './add-chunk.ts';
 import type { HeaderChanges } from '#filter/header-changes.ts';
 import type { Downstream } from './downstream.ts';
 import type { Exchange } from './exchange.ts';
 import type { ProxyContext } from './proxy-context.ts';
+import { Http2Connection } from './http2-connection.ts';
 import { LingeringClose } from './lingering-close.ts';
 import type { Peer, Security } from './peer.ts';
 import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
@@ -39,6 +40,9 @@ import type { Tunnel } from './tunnel.ts';
 const State = { Open: 0, Lingering: 1, Closed: 2 } as const;
 type State = (typeof State)[keyof typeof State];
 
+/** No method of HTTP/1 begins like this. */
+const prefaceStartBytes = 'PRI '.length;
+const nothing = Buffer.alloc(0);
 /** What the kernel sends before it hears from the peer: ten segments (RFC 6928). */
 const oneFlightBytes = 14_000;
 /** How long a connection may be silent once a drain has begun. */
@@ -83,6 +87,8 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   /** After a 101. */
   #tunnel: Tunnel | undefined = undefined;
   #hasHeadTimer = true;
+  /** First bytes that may be those of HTTP/2; undefined once it is known. With TLS it is known from the start. */
+  #opening: Buffer | undefined;
   #lingering: LingeringClose | undefined = undefined;
 
   constructor(context: ProxyContext, owner: ConnectionOwner, socket: Socket, peer: Peer) {
@@ -91,6 +97,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#socket = socket;
     this.#peer = peer;
     this.security = peer.security;
+    this.#opening = peer.security === undefined ? nothing : undefined;
     this.#parser = new RequestParser(this, context.limits);
     this.#timer = new Timer(this);
     this.idleSinceMs = context.now();
@@ -98,8 +105,13 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   }
 
   get isIdle(): boolean {
-    return this.#state === State.Open && this.#exchange === undefined && this.#parser.isBetweenMessages;
+    const isBetween =
+      this.#parser.isBetweenMessages && (this.#opening === undefined || this.#opening === nothing);
+    return this.#state === State.Open && this.#exchange === undefined && isBetween;
   }
+
+  /** Every response says it. */
+  announceEnd(): void {}
 
   closeWaiting(): void {
     if (this.isIdle) this.#linger();
@@ -127,6 +139,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#lingering?.onBytes();
     if (this.#state !== State.Open) return;
     if (this.#peer.isUnknown) this.#introduce(bytes);
+    else if (this.#opening !== undefined) this.#open(bytes);
     else if (this.#pending !== undefined) this.#pending = Buffer.concat([this.#pending, bytes]);
     else this.#read(bytes);
   }
@@ -134,7 +147,28 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   #introduce(bytes: Buffer): void {
     const rest = this.#peer.introduce(this.#context, bytes);
     if (rest === undefined) this.#refuse('proxy-header-invalid');
-    else this.#read(rest);
+    else if (rest.length > 0) this.#open(rest);
+  }
+
+  /** Whether it is HTTP/1 after all, its first bytes say (RFC 9113 3.3). */
+  #open(more: Buffer): void {
+    const opening = this.#opening ?? nothing;
+    const bytes = opening.length === 0 ? more : Buffer.concat([opening, more]);
+    const length = Math.min(bytes.length, prefaceStartBytes);
+    if (bytes.compare(connectionPreface, 0, length, 0, length) !== 0) {
+      this.#opening = undefined;
+      this.#read(bytes);
+    } else if (length < prefaceStartBytes) this.#opening = Buffer.from(bytes);
+    else this.#becomeHttp2(bytes);
+  }
+
+  #becomeHttp2(bytes: Buffer): void {
+    this.#state = State.Closed;
+    this.#context.timers.clear(this.#timer);
+    const connection = new Http2Connection(this.#context, this.#owner, this.#socket, this.#peer);
+    this.#socket.events = connection;
+    this.#owner.onConnectionReplaced(this, connection);
+    connection.onBytes(bytes);
   }
 
   onEnd(): void {
@@ -308,6 +342,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   sendEnd(trailers: FieldSection | undefined, changes: HeaderChanges | undefined): void {
     if (this.#framing === 'Chunked') {
       if (trailers !== undefined && this.#takesTrailers) {
+        this.#batch.add(lastChunkSize, 0, lastChunkSize.length);
         writeTrailers(this.#context.headWriter, trailers, changes, this.#responseConnectionNames);
         this.#addWritten();
       } else this.#batch.add(lastChunk, 0, lastChunk.length);

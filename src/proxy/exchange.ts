@@ -14,11 +14,11 @@ import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead, ResponseHead } from '#http/message-head.ts';
 import { isIdempotent } from '#http/method.ts';
 import { newRequestId } from '#http/request-id.ts';
-import { lastChunk, writeTrailers } from '#h1/chunk-writer.ts';
+import { writeTrailers } from '#h1/chunk-writer.ts';
+import type { Settings } from '#model/route-model.ts';
 import type { Endpoint } from '#upstream/endpoint.ts';
 import { UpstreamConnection } from '#upstream/upstream-connection.ts';
-import type { UpstreamUser } from '#upstream/upstream-connection.ts';
-import { addChunk } from './add-chunk.ts';
+import type { UpstreamRequest, UpstreamUser } from '#upstream/upstream-request.ts';
 import { BodyPace, paceCheckMs } from './body-pace.ts';
 import type { Downstream } from './downstream.ts';
 import { ExchangeTimer } from './exchange-timer.ts';
@@ -59,7 +59,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   readonly #tried: Endpoint[] = [];
   #state: State = State.Idle;
   #table: ServingTable | undefined = undefined;
-  #connection: UpstreamConnection | undefined = undefined;
+  #connection: UpstreamRequest | undefined = undefined;
   #headBytes: Buffer = noBytes;
   #headSize = 0;
   readonly #pace = new BodyPace();
@@ -167,20 +167,29 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#isUpstreamBlocked = false;
     this.#state = State.Connecting;
     this.#timer.waitAgain();
-    const pooled = again === undefined ? this.#takePooled(endpoint) : undefined;
+    const request = this.#open(endpoint, again !== undefined, settings);
+    this.#connection = request;
+    if (request.isOpen) this.#forwardHead(request);
+  }
+
+  /** `isFresh`: over no connection that was there before. */
+  #open(endpoint: Endpoint, isFresh: boolean, settings: Settings): UpstreamRequest {
+    const { connectTimeoutMs, upstreamIdleTimeoutMs } = settings;
+    if (endpoint.protocol === 'HTTP/2')
+      return endpoint.http2.request(
+        this.#context,
+        endpoint,
+        this,
+        connectTimeoutMs,
+        upstreamIdleTimeoutMs,
+        isFresh,
+      );
+    const pooled = isFresh ? undefined : this.#takePooled(endpoint);
     if (pooled !== undefined) {
       pooled.use(this);
-      this.#connection = pooled;
-      this.#forwardHead(pooled);
-      return;
+      return pooled;
     }
-    this.#connection = new UpstreamConnection(
-      this.#context,
-      endpoint,
-      this,
-      settings.connectTimeoutMs,
-      settings.upstreamIdleTimeoutMs,
-    );
+    return new UpstreamConnection(this.#context, endpoint, this, connectTimeoutMs, upstreamIdleTimeoutMs);
   }
 
   #takePooled(endpoint: Endpoint): UpstreamConnection | undefined {
@@ -194,12 +203,12 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
 
   // Forward head
 
-  #forwardHead(connection: UpstreamConnection): void {
+  #forwardHead(connection: UpstreamRequest): void {
     this.fault = undefined;
-    connection.begin(this.request.method, this.#asksForSwitch);
-    connection.addCopy(this.#headBytes, 0, this.#headSize);
+    connection.begin(this.request.method, this.#asksForSwitch, this.#isChunked);
+    connection.addHead(this.#headBytes, this.#headSize);
     if (this.downstream.isRequestComplete && !this.#isBodyTouched) {
-      connection.endRequest();
+      connection.endRequest(noBytes, 0);
       this.#wait();
       connection.flush();
       return;
@@ -226,28 +235,21 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.requestBytes += end - start;
     if (this.requestBytes > this.#maxBodyBytes) return this.#fail('body-too-large');
     this.#timer.touch();
-    if (this.#isChunked) addChunk(connection, bytes, start, end);
-    else connection.add(bytes, start, end);
+    connection.addBody(bytes, start, end);
   }
 
   onRequestEnd(trailers: FieldSection | undefined): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#isBodyTouched = true;
-    if (this.#isChunked) this.#endChunks(connection, trailers);
-    connection.endRequest();
-    if (this.#state === State.Sending) this.#wait();
-  }
-
-  #endChunks(connection: UpstreamConnection, trailers: FieldSection | undefined): void {
-    if (trailers === undefined) {
-      connection.add(lastChunk, 0, lastChunk.length);
-      return;
+    if (trailers === undefined || !this.#isChunked) connection.endRequest(noBytes, 0);
+    else {
+      const { headWriter } = this.#context;
+      const changes = this.request.route?.filters?.requestHeaders;
+      writeTrailers(headWriter, trailers, changes, this.#connectionNames);
+      connection.endRequest(headWriter.bytes, headWriter.size);
     }
-    const { headWriter } = this.#context;
-    const changes = this.request.route?.filters?.requestHeaders;
-    writeTrailers(headWriter, trailers, changes, this.#connectionNames);
-    connection.addCopy(headWriter.bytes, 0, headWriter.size);
+    if (this.#state === State.Sending) this.#wait();
   }
 
   /** The client's bytes of this turn have all been handed over. */
@@ -343,7 +345,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
       else this.#fail(code);
     } else if (
       connection !== undefined &&
-      connection.usedTimes > 0 &&
+      connection.isReused &&
       isFirstByteSafe &&
       isIdempotent(this.request.method) &&
       this.attempts < this.#table!.settings.attempts
@@ -383,6 +385,8 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   #wait(): void {
     this.#state = State.Waiting;
     this.#timer.wait(this.request.route!.timeouts);
+    // A client that takes nothing just now gets its answer when it does.
+    if (this.downstream.isBlocked) this.#connection?.pause();
   }
 
   onDeadline(): void {

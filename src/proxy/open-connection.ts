@@ -5,6 +5,8 @@ export interface OpenConnection {
   /** Nobody waits for anything of it. */
   readonly isIdle: boolean;
   readonly idleSinceMs: number;
+  /** The process is about to end: whoever can say so to its client does. */
+  announceEnd(): void;
   /** For a drain that has run out of patience with connections that have no request under way. */
   closeWaiting(): void;
   /** The hard way. */

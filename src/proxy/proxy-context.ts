@@ -2,6 +2,7 @@
 import { HeadWriter } from '#h1/head-writer.ts';
 import type { IpRanges } from '#http/ip-ranges.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
+import { ServerReading } from '#h2/server-session.ts';
 import { clock } from '#transport/clock.ts';
 import type { TimerWheel } from '#transport/timer-wheel.ts';
 import type { Transport } from '#transport/transport.ts';
@@ -10,8 +11,10 @@ import type { Downstream } from './downstream.ts';
 import { Exchange } from './exchange.ts';
 import type { Passthrough } from './passthrough.ts';
 import type { ServingTable } from './serving-table.ts';
+import type { Tunnel } from './tunnel.ts';
 
 const mostFreeExchanges = 256;
+export const defaultConcurrentStreams = 128;
 
 /** How a connection that was to be one with TLS has begun, or ended. */
 export const handshakeOutcomes = [
@@ -53,8 +56,13 @@ export class ProxyContext implements UpstreamContext {
   bodyBytesPerSecond = 0;
   /** Where clients reach us with TLS. */
   publicHttpsPort = 443;
+  /** Streams that a client of HTTP/2 may have open at a time. */
+  concurrentStreams = defaultConcurrentStreams;
   readonly headWriter = new HeadWriter();
+  /** Those that are open, of any connection. */
+  readonly tunnels = new Set<Tunnel>();
   readonly #exchanges: Exchange[] = [];
+  #serverReading: ServerReading | undefined = undefined;
   /** Undefined until the first complete table; replaced by assignment, never changed. */
   table: ServingTable | undefined = undefined;
   /** Every response now says that the connection ends with it. */
@@ -82,6 +90,12 @@ export class ProxyContext implements UpstreamContext {
     if (exchange === undefined) return new Exchange(this, downstream);
     exchange.downstream = downstream;
     return exchange;
+  }
+
+  /** What connections of HTTP/2 share; made when the first one comes. */
+  get serverReading(): ServerReading {
+    const { limits, concurrentStreams } = this;
+    return (this.#serverReading ??= new ServerReading({ ...limits, concurrentStreams }));
   }
 
   /** It has ended; nobody holds it any more. */

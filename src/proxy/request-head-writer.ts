@@ -40,9 +40,12 @@ export function writeRequestHead(
   if (head.framing === BodyFraming.Length) writer.field('Content-Length', String(head.contentLength));
   else if (isChunked) writer.field('Transfer-Encoding', 'chunked');
   if (head.expectsContinue && head.framing !== BodyFraming.None) writer.field('Expect', '100-continue');
-  if (head.upgradesToWebSocket) writer.text(upgradeLines);
-  // TE is hop by hop: this hop takes trailers exactly if the client does.
-  else if (head.acceptsTrailers && head.minorVersion === 1) writer.text('TE: trailers\r\nConnection: TE\r\n');
+  if (head.upgradesToWebSocket) {
+    writer.text(upgradeLines);
+    if (head.webSocketKey !== '') writer.field('Sec-WebSocket-Key', head.webSocketKey);
+    // TE is hop by hop: this hop takes trailers exactly if the client does.
+  } else if (head.acceptsTrailers && head.minorVersion === 1)
+    writer.text('TE: trailers\r\nConnection: TE\r\n');
   writer.text(forwarding.lines);
   const askedHost = forwarding.host === '' ? head.authority : forwarding.host;
   if (askedHost !== '') writer.field('X-Forwarded-Host', askedHost);

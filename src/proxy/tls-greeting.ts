@@ -14,6 +14,7 @@ import type { TimerOwner } from '#transport/timer-wheel.ts';
 import type { Socket, SocketEvents } from '#transport/transport.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
+import { Http2Connection } from './http2-connection.ts';
 import { LingeringClose } from './lingering-close.ts';
 import { Passthrough } from './passthrough.ts';
 import { Peer } from './peer.ts';
@@ -22,7 +23,7 @@ import type { HandshakeOutcome, ProxyContext } from './proxy-context.ts';
 import type { ServingTable } from './serving-table.ts';
 
 /** What is spoken over TLS here, the preferred one first. */
-const protocols: readonly string[] = ['http/1.1'];
+const protocols: readonly string[] = ['h2', 'http/1.1'];
 /** As a ClientHello says it. */
 const lowestOf: Readonly<Record<TlsVersion, number>> = { '1.2': 0x0303, '1.3': 0x0304 };
 const nothing = Buffer.alloc(0);
@@ -114,13 +115,14 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
     }
   }
 
-  /** The handshake is over: the connection goes on as one of HTTP. */
-  becomeConnection(security: Security): ClientConnection {
+  /** The handshake is over: the connection goes on as one of HTTP, of the version that was agreed on. */
+  becomeConnection(security: Security, protocol: string): void {
     this.#decide('completed');
     this.#peer.security = security;
-    const connection = new ClientConnection(this.#context, this.#owner, this.#socket, this.#peer);
+    const Connection = protocol === 'h2' ? Http2Connection : ClientConnection;
+    const connection = new Connection(this.#context, this.#owner, this.#socket, this.#peer);
+    this.#socket.events = connection;
     this.#owner.onConnectionReplaced(this, connection);
-    return connection;
   }
 
   #passThrough(table: ServingTable, route: CompiledRoute, serverName: string): void {
@@ -186,6 +188,8 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
     this.#context.observer.onHandshakeEnd(outcome);
   }
 
+  announceEnd(): void {}
+
   closeWaiting(): void {
     this.destroy();
   }
@@ -195,36 +199,29 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
   }
 }
 
-/** The events of a secured socket: those of its handshake, then those of the connection. */
+/** The events of a secured socket until its handshake is over. */
 class Handshake implements SecureEvents {
   readonly #greeting: TlsGreeting;
   readonly #security: Security;
-  #connection: ClientConnection | undefined = undefined;
 
   constructor(greeting: TlsGreeting, security: Security) {
     this.#greeting = greeting;
     this.#security = security;
   }
 
-  onSecured(): void {
-    this.#connection ??= this.#greeting.becomeConnection(this.#security);
+  onSecured(protocol: string): void {
+    this.#greeting.becomeConnection(this.#security, protocol);
   }
 
-  onBytes(bytes: Buffer): void {
-    this.#connection?.onBytes(bytes);
-  }
+  onBytes(): void {}
 
-  onDrain(): void {
-    this.#connection?.onDrain();
-  }
+  onDrain(): void {}
 
   onEnd(): void {
-    if (this.#connection === undefined) this.#greeting.onEnd();
-    else this.#connection.onEnd();
+    this.#greeting.onEnd();
   }
 
   onClose(): void {
-    if (this.#connection === undefined) this.#greeting.onClose();
-    else this.#connection.onClose();
+    this.#greeting.onClose();
   }
 }

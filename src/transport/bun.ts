@@ -318,4 +318,6 @@ export const bunTransport: Transport = {
     Bun.connect(options).catch((error: NodeJS.ErrnoException) => socket.onConnectError(error.code));
     return socket;
   },
+
+  afterTurn: (action) => setImmediate(action),
 };

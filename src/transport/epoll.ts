@@ -278,4 +278,6 @@ export const epollTransport: Transport = {
     const socket = new EpollSocket(fd, address, port, State.Connecting, events);
     return socket;
   },
+
+  afterTurn: (action) => loop.later(action),
 };

@@ -9,6 +9,8 @@ export interface Socket {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localPort: number;
+  /** Who hears of it: may become somebody else while it is open. */
+  events: SocketEvents | undefined;
   /** Bytes that were written and that the system has not taken yet. */
   readonly pendingBytes: number;
   /**
@@ -40,7 +42,8 @@ export interface SocketEvents {
 }
 
 export interface ConnectEvents extends SocketEvents {
-  onConnect(): void;
+  /** `protocol`: what was agreed on by ALPN; empty, or absent without TLS: nothing was. */
+  onConnect(protocol?: string): void;
 }
 
 export interface Listener {
@@ -67,4 +70,6 @@ export interface Transport {
   listen(options: ListenOptions, onConnection: OnConnection): Promise<Listener>;
   /** Starts to connect; onConnect or onClose follows. */
   connect(address: string, port: number, events: ConnectEvents): Socket;
+  /** Runs after all events that are ready now: what they have to say to one socket can leave in one write. */
+  afterTurn(action: () => void): void;
 }

@@ -10,6 +10,7 @@
 import type { FaultCode } from '#http/fault.ts';
 import type { FieldSection } from '#http/field-section.ts';
 import type { ResponseHead } from '#http/message-head.ts';
+import { addChunk, lastChunk, lastChunkSize } from '#h1/chunk-writer.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
 import { ResponseParser } from '#h1/response-parser.ts';
 import type { ResponseSink } from '#h1/response-parser.ts';
@@ -17,38 +18,12 @@ import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner, TimerWheel } from '#transport/timer-wheel.ts';
 import type { ConnectEvents, Socket, Transport } from '#transport/transport.ts';
 import { WriteBatch } from '#transport/write-batch.ts';
+import { connectFault } from './connect-fault.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { TunnelUser, UpstreamRequest, UpstreamUser } from './upstream-request.ts';
 
 const State = { Connecting: 0, Busy: 1, Idle: 2, Closed: 3, Tunnel: 4 } as const;
 type State = (typeof State)[keyof typeof State];
-
-/** Whoever a connection works for: the events of one exchange. */
-export interface UpstreamUser {
-  /** The request may be written now. Not called for a connection taken from the pool. */
-  onUpstreamOpen(): void;
-  onInterimHead(head: ResponseHead): void;
-  onResponseHead(head: ResponseHead): void;
-  onResponseBody(bytes: Buffer, start: number, end: number): void;
-  /** The response is complete; the connection is no longer the user's. `trailers` are valid until this returns. */
-  onResponseEnd(trailers: FieldSection | undefined): void;
-  /** The 101 that the request asked for. Returns who hears of the connection from here on. */
-  onSwitch(head: ResponseHead): TunnelUser;
-  /** All events of one read have been delivered: what they caused can be sent in one write. */
-  onUpstreamTurnEnd(): void;
-  onUpstreamDrain(): void;
-  /** The last event: the connection broke, and with it the response. */
-  onUpstreamFault(code: FaultCode): void;
-}
-
-/** Whoever a connection works for after a 101. */
-export interface TunnelUser {
-  onTunnelBytes(bytes: Buffer): void;
-  onTunnelDrain(): void;
-  /** The backend sends nothing more. */
-  onTunnelEnd(): void;
-  /** The last event: the connection broke. */
-  onTunnelBroken(): void;
-}
 
 export interface UpstreamContext {
   readonly transport: Transport;
@@ -57,13 +32,12 @@ export interface UpstreamContext {
   readonly now: () => number;
 }
 
-export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwner {
+export class UpstreamConnection implements UpstreamRequest, ConnectEvents, ResponseSink, TimerOwner {
   readonly endpoint: Endpoint;
   /** Requests it has carried before the present one. */
   usedTimes = 0;
   /** When its last response ended; 0 before the first one. */
   idleSinceMs = 0;
-  /** A byte of the present response has come: the backend has acted on the request. */
   hasResponseBytes = false;
   readonly #context: UpstreamContext;
   readonly #socket: Socket;
@@ -74,6 +48,7 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
   #user: UpstreamUser | undefined;
   #state: State = State.Connecting;
   #isRequestWritten = false;
+  #isChunked = false;
   #isResponseEnded = false;
   #isPaused = false;
   #isPeerEnded = false;
@@ -95,7 +70,7 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
     this.#parser = new ResponseParser(this, context.limits);
     this.#timer = new Timer(this);
     if (connectTimeoutMs > 0) context.timers.set(this.#timer, connectTimeoutMs);
-    this.#socket = context.transport.connect(endpoint.address, endpoint.port, this);
+    this.#socket = (endpoint.connector ?? context.transport).connect(endpoint.address, endpoint.port, this);
   }
 
   get isOpen(): boolean {
@@ -110,35 +85,42 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
     this.usedTimes++;
   }
 
-  /** Before the first write of a request: its method, and what it asks for, decide how the response is read. */
-  begin(method: string, expectsSwitch: boolean): void {
+  get isReused(): boolean {
+    return this.usedTimes > 0;
+  }
+
+  begin(method: string, expectsSwitch: boolean, isChunked: boolean): void {
     this.hasResponseBytes = false;
     this.#isRequestWritten = false;
     this.#isResponseEnded = false;
+    this.#isChunked = isChunked;
     this.#trailers = undefined;
     this.#parser.begin(method, expectsSwitch);
   }
 
-  /** `bytes[start, end)`, which nobody writes to any more. */
-  add(bytes: Buffer, start: number, end: number): void {
-    this.#batch.add(bytes, start, end);
+  addHead(bytes: Buffer, size: number): void {
+    this.#batch.addCopy(bytes, 0, size);
   }
 
-  /** `bytes[start, end)`, which stay the caller's. */
-  addCopy(bytes: Buffer, start: number, end: number): void {
-    this.#batch.addCopy(bytes, start, end);
+  addBody(bytes: Buffer, start: number, end: number): void {
+    if (this.#isChunked) addChunk(this.#batch, bytes, start, end);
+    else this.#batch.add(bytes, start, end);
   }
 
-  /** Sends what was written since the last flush. False: onUpstreamDrain will follow. */
+  endRequest(trailers: Buffer, size: number): void {
+    this.#isRequestWritten = true;
+    if (!this.#isChunked) return;
+    if (size === 0) this.#batch.add(lastChunk, 0, lastChunk.length);
+    else {
+      this.#batch.add(lastChunkSize, 0, lastChunkSize.length);
+      this.#batch.addCopy(trailers, 0, size);
+    }
+  }
+
   flush(): boolean {
     if (!this.isOpen) return true;
     if (!this.#batch.flush(this.#socket)) this.#isBlocked = true;
     return !this.#isBlocked;
-  }
-
-  /** The request is complete with what has been written. */
-  endRequest(): void {
-    this.#isRequestWritten = true;
   }
 
   pause(): void {
@@ -153,19 +135,20 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
     this.#socket.resume();
   }
 
-  /** Nothing more is sent through the tunnel. */
+  addTunnel(bytes: Buffer): void {
+    this.#batch.add(bytes, 0, bytes.length);
+  }
+
   endTunnel(): void {
     this.flush();
     this.#socket.end();
   }
 
-  /** Both sides of the tunnel have ended: it closes by itself when the last bytes have left. */
   leaveTunnel(): void {
     this.#tunnel = undefined;
     this.#state = State.Closed;
   }
 
-  /** Ends it without a word to its user. */
   destroy(): void {
     this.#user = undefined;
     this.#tunnel = undefined;
@@ -228,8 +211,7 @@ export class UpstreamConnection implements ConnectEvents, ResponseSink, TimerOwn
   }
 
   onClose(code: string | undefined): void {
-    if (this.#state === State.Connecting)
-      this.#breakOff(code === 'ETIMEDOUT' ? 'connect-timeout' : 'connect-refused');
+    if (this.#state === State.Connecting) this.#breakOff(connectFault(code));
     else if (this.#state !== State.Closed)
       this.#breakOff(this.hasResponseBytes && !this.#parser.isIdle ? 'backend-truncated' : 'backend-reset');
   }

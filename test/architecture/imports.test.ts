@@ -15,6 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[] | typeof everything>>
   kube: [],
   transport: [],
   h1: ['http'],
+  h2: ['http'],
   filter: ['http', 'model'],
   // A compiled route holds its compiled filters.
   route: ['model', 'filter'],
@@ -24,8 +25,8 @@ const mayImport: Readonly<Record<string, readonly string[] | typeof everything>>
   cluster: ['kube'],
   // Its logs and counters are handed to it.
   operator: ['api', 'kube', 'cluster', 'translate', 'model'],
-  upstream: ['http', 'h1', 'model', 'transport'],
-  proxy: ['http', 'h1', 'route', 'filter', 'upstream', 'tls', 'transport', 'model'],
+  upstream: ['http', 'h1', 'h2', 'model', 'transport'],
+  proxy: ['http', 'h1', 'h2', 'route', 'filter', 'upstream', 'tls', 'transport', 'model'],
   // The composition of a data plane: it hands logs, counters and a transport to the folders that may not know them.
   dataplane: ['kube', 'model', 'route', 'proxy', 'upstream', 'h1', 'http', 'telemetry', 'tls', 'transport'],
   local: ['api', 'translate', 'model', 'dataplane'],
@@ -55,7 +56,7 @@ const socketExceptions = new Set([
   'src/http/ip-ranges.ts',
 ]);
 
-const hotFolders = new Set(['http', 'h1', 'filter', 'route', 'transport', 'upstream', 'proxy']);
+const hotFolders = new Set(['http', 'h1', 'h2', 'filter', 'route', 'transport', 'upstream', 'proxy']);
 
 const root = new URL('../../', import.meta.url).pathname;
 

@@ -36,6 +36,7 @@ const examples: Readonly<Record<string, Example>> = {
   'limits.trailerBytes': number(65_536, ({ proxy }) => proxy.limits.trailerBytes),
   'limits.connections': number(1_000_000, ({ proxy }) => proxy.connections),
   'limits.bodyBytesPerSecond': number(1000, ({ proxy }) => proxy.bodyBytesPerSecond),
+  'limits.concurrentStreams': number(1000, ({ proxy }) => proxy.concurrentStreams),
   'timeouts.head': {
     yaml: '1m30s',
     set: '1m30s',

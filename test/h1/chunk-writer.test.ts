@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { chunkEnd, chunkSize, lastChunk, writeTrailers } from '#h1/chunk-writer.ts';
+import { chunkEnd, chunkSize, lastChunk, lastChunkSize, writeTrailers } from '#h1/chunk-writer.ts';
 import { HeadWriter } from '#h1/head-writer.ts';
 import { FieldSection } from '#http/field-section.ts';
 import { describeBytes } from './bytes-notation.ts';
@@ -19,7 +19,10 @@ describe('chunks', () => {
     assert.equal(lastChunk.toString(), '0\r\n\r\n');
     const writer = new HeadWriter();
     writeTrailers(writer, new FieldSection(0), undefined, []);
-    assert.equal(writer.bytes.toString('latin1', 0, writer.size), lastChunk.toString());
+    assert.equal(
+      `${lastChunkSize.toString()}${writer.bytes.toString('latin1', 0, writer.size)}`,
+      lastChunk.toString(),
+    );
   });
 
   test('are read as what was written', () => {

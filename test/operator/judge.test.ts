@@ -281,6 +281,7 @@ test('every reason of a problem takes Ready away, except for a note', () => {
     PortNotFound: 'ResolvedRefs',
     TooManyEndpoints: undefined,
     ModelTooLarge: 'Accepted',
+    SecretNotFound: 'ResolvedRefs',
     SecretInvalid: 'ResolvedRefs',
     CertificatePending: 'ResolvedRefs',
     EndpointsUnusable: 'ResolvedRefs',

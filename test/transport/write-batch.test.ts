@@ -9,6 +9,7 @@ function recordingSocket(answer = true): Socket & { readonly writes: string[] } 
   const writes: string[] = [];
   return {
     writes,
+    events: undefined,
     remoteAddress: '',
     remotePort: 0,
     localPort: 0,

@@ -1,0 +1,153 @@
+// The server's side of a connection: clients begin streams, each with a request.
+import type { FaultCode } from '#http/fault.ts';
+import { FieldSection } from '#http/field-section.ts';
+import { RequestHead } from '#http/message-head.ts';
+import { BodyFraming } from '#http/message-head.ts';
+import { ErrorCode } from './error-code.ts';
+import { connectionPreface, Flag, FrameType, largestWindow } from './frame.ts';
+import { encodeResponseHead } from './head-encoder.ts';
+import { HeaderBlock } from './header-block.ts';
+import { readRequest } from './request-fields.ts';
+import { Session } from './session.ts';
+import type { SessionOwner } from './session.ts';
+import { streamWindow } from './session-limits.ts';
+import type { SessionLimits } from './session-limits.ts';
+import { Setting } from './setting.ts';
+import { Stream } from './stream.ts';
+import type { StreamUser } from './stream.ts';
+
+export interface ServerSessionOwner extends SessionOwner {
+  /** A request begins. `head` is valid until this returns. `isEnd`: it has no body. */
+  onRequest(stream: Stream, head: RequestHead, isEnd: boolean): StreamUser;
+  /** A request that is to be answered with an error; of it, only the method is known. */
+  onRefusedRequest(stream: Stream, method: string, fault: FaultCode): StreamUser;
+}
+
+/** One set for all sessions of a thread with these limits: each reads one head at a time. */
+export class ServerReading {
+  readonly limits: SessionLimits;
+  readonly block: HeaderBlock;
+  readonly head: RequestHead;
+  readonly trailers: FieldSection;
+
+  constructor(limits: SessionLimits) {
+    this.limits = limits;
+    this.block = new HeaderBlock(limits.headBytes, limits.fields);
+    this.head = new RequestHead(limits.fields);
+    this.trailers = new FieldSection(limits.fields);
+  }
+}
+
+export class ServerSession extends Session {
+  readonly #owner: ServerSessionOwner;
+  readonly #reading: ServerReading;
+  /** How much of the client's preface has come. */
+  #prefaceBytes = 0;
+  /** Streams above it are not begun any more. */
+  #lastStreamId: number = largestWindow;
+
+  constructor(owner: ServerSessionOwner, reading: ServerReading) {
+    super(owner, reading.block, reading.trailers);
+    this.#owner = owner;
+    this.#reading = reading;
+    const { concurrentStreams, headBytes } = reading.limits;
+    this.start([
+      [Setting.MaxConcurrentStreams, concurrentStreams],
+      [Setting.MaxHeaderListSize, headBytes],
+      [Setting.EnableConnectProtocol, 1],
+    ]);
+  }
+
+  override push(bytes: Buffer, start: number, end: number): void {
+    let at = start;
+    while (this.#prefaceBytes < connectionPreface.length && at < end && !this.isFailed) {
+      if (bytes[at++] === connectionPreface[this.#prefaceBytes]) this.#prefaceBytes++;
+      else this.fail(ErrorCode.ProtocolError);
+    }
+    if (at < end && !this.isFailed) super.push(bytes, at, end);
+  }
+
+  protected override sectionFor(): FieldSection {
+    this.#reading.head.clear();
+    return this.#reading.head.fields;
+  }
+
+  protected override isHeadDone(): boolean {
+    return true;
+  }
+
+  protected override isIdle(id: number): boolean {
+    // We begin none: an even number has never been used.
+    return id % 2 === 0 || id > this.lastRemoteId;
+  }
+
+  protected override takeSetting(): boolean {
+    return true;
+  }
+
+  protected override onSection(streamId: number, _stream: Stream | undefined, isEnd: boolean): void {
+    if (streamId % 2 === 0) return this.fail(ErrorCode.ProtocolError);
+    if (streamId <= this.lastRemoteId) return this.#onLateSection(streamId);
+    this.lastRemoteId = streamId;
+    // After the last GOAWAY: the client will find it again elsewhere.
+    if (streamId > this.#lastStreamId) return this.closed.add(streamId, true);
+    const { head, block, limits } = this.#reading;
+    if (this.streams.size >= limits.concurrentStreams)
+      return this.sendReset(streamId, ErrorCode.RefusedStream);
+    const verdict = readRequest(block, head, isEnd, limits);
+    if (verdict.kind === 'Malformed') return this.sendReset(streamId, ErrorCode.ProtocolError);
+    const stream = new Stream(streamId, this.peerWindow, streamWindow);
+    stream.headFields = block.fieldCount;
+    if (head.framing === BodyFraming.Length) stream.contentLeft = head.contentLength;
+    this.streams.set(streamId, stream);
+    stream.isRemoteEnded = isEnd;
+    const user =
+      verdict.kind === 'Refused'
+        ? this.#owner.onRefusedRequest(stream, block.method, verdict.fault)
+        : this.#owner.onRequest(stream, head, isEnd);
+    // Answered at once, it may be over already.
+    if (!stream.isClosed && !stream.isRestUnwanted) stream.user = user;
+  }
+
+  #onLateSection(streamId: number): void {
+    switch (this.closed.endOf(streamId)) {
+      case 'Reset':
+        return;
+      case 'Ended':
+        return this.fail(ErrorCode.StreamClosed);
+      case 'Unknown':
+        // One that was passed over is closed as well (RFC 9113 5.1.1).
+        return this.fail(ErrorCode.ProtocolError);
+    }
+  }
+
+  /** A head that stands as HTTP/1 in `bytes`. Returns where the body begins in them. */
+  sendHead(stream: Stream, bytes: Buffer): number {
+    this.writer.begin(FrameType.Headers, Flag.EndHeaders, stream.id);
+    this.encoder.begin(this.writer);
+    const bodyStart = encodeResponseHead(this.encoder, this.writer, bytes);
+    this.writer.end();
+    this.owner.onOutput();
+    return bodyStart;
+  }
+
+  /** The client has been told which stream was the last one. */
+  get takesNoStreams(): boolean {
+    return this.#lastStreamId !== largestWindow;
+  }
+
+  /** New streams are still taken: the client does not know yet (RFC 9113 6.8). */
+  announceEnd(): void {
+    if (this.isFailed || this.#lastStreamId !== largestWindow) return;
+    this.writer.goAway(largestWindow, ErrorCode.NoError);
+    this.owner.onOutput();
+  }
+
+  /** From here on new streams are not taken. */
+  refuseNewStreams(): void {
+    if (this.isFailed || this.#lastStreamId !== largestWindow) return;
+    this.#lastStreamId = this.lastRemoteId;
+    this.writer.goAway(this.lastRemoteId, ErrorCode.NoError);
+    this.owner.onOutput();
+  }
+}

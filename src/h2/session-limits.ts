@@ -1,0 +1,34 @@
+// What a peer may make a connection of HTTP/2 hold.
+import type { HeaderBlock } from './header-block.ts';
+
+export interface SessionLimits {
+  /** Of a field section, decoded. */
+  readonly headBytes: number;
+  /** Of a field section, decoded; crumbs of a cookie count each. */
+  readonly fields: number;
+  readonly targetBytes: number;
+  /** Streams that a client may have open at a time. */
+  readonly concurrentStreams: number;
+}
+
+/** What a peer may send of one stream before it is passed on. */
+export const streamWindow = 262_144;
+/** And of all streams together. */
+export const connectionWindow = 1_048_576;
+/** CONTINUATION frames of one field section. */
+export const mostContinuations = 8;
+/** Bodies that wait for the windows of a peer; above it, no more is read for its streams. */
+export const mostQueuedBytes = 8_388_608;
+/** One write holds no more. */
+export const flushBytes = 131_072;
+
+/** Resets of streams: a burst, then so many a second; less than this hurts browsers. */
+export const resetBudget = { burst: 1000, perSecond: 33 } as const;
+/** Frames that carry nothing: a burst, then so many a second, and more for each frame that does. */
+export const controlBudget = { burst: 100, perSecond: 20, most: 10_000 } as const;
+
+/** The parts that sessions of a thread share, since each reads one head at a time. */
+export interface SharedReading<Head> {
+  readonly block: HeaderBlock;
+  readonly head: Head;
+}

@@ -1,0 +1,246 @@
+// One HTTP/2 connection of a client: its socket, its clocks and its streams.
+//
+//   Open -- GOAWAY of ours, no stream left; idle too long --> Lingering -- peer's FIN, or 2 s --> Closed
+//     \---- the session fails: GOAWAY ------------------------/                                    /
+//      \--- FIN or reset of the client ------------------------------------------------------------/
+import type { FaultCode } from '#http/fault.ts';
+import type { RequestHead } from '#http/message-head.ts';
+import { ErrorCode } from '#h2/error-code.ts';
+import { ServerSession } from '#h2/server-session.ts';
+import type { ServerSessionOwner } from '#h2/server-session.ts';
+import type { Stream, StreamUser } from '#h2/stream.ts';
+import { Timer } from '#transport/timer-wheel.ts';
+import type { TimerOwner } from '#transport/timer-wheel.ts';
+import type { Socket, SocketEvents } from '#transport/transport.ts';
+import { Http2Stream } from './http2-stream.ts';
+import type { StreamOwner } from './http2-stream.ts';
+import { LingeringClose } from './lingering-close.ts';
+import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
+import type { Peer } from './peer.ts';
+import type { ProxyContext } from './proxy-context.ts';
+
+const State = { Open: 0, Lingering: 1, Closed: 2 } as const;
+type State = (typeof State)[keyof typeof State];
+
+/** How often a connection with streams is looked at: one that takes nothing for this long has its streams ended. */
+const stallMs = 30_000;
+/** Between the two GOAWAYs of a drain: a round trip, and more. */
+const announcedMs = 1000;
+/** Answers that wait for a client that does not read them: from here on nothing more is read of it. */
+const mostUnreadBytes = 524_288;
+
+export class Http2Connection
+  implements SocketEvents, ServerSessionOwner, StreamOwner, OpenConnection, TimerOwner
+{
+  readonly session: ServerSession;
+  readonly now: () => number;
+  idleSinceMs: number;
+  readonly #context: ProxyContext;
+  readonly #owner: ConnectionOwner;
+  readonly #socket: Socket;
+  readonly #peer: Peer;
+  readonly #timer: Timer;
+  readonly #onTurnOver = (): void => this.#sendTurn();
+  #state: State = State.Open;
+  #isTurnScheduled = false;
+  #isReading = false;
+  #isPaused = false;
+  /** Streams that have handed something on in this turn. */
+  #touched: Http2Stream[] = [];
+  /** When a field section has begun that has not ended; 0 without one. */
+  #blockSinceMs = 0;
+  #unreadBytes = 0;
+  #isEndAnnounced = false;
+  #lingering: LingeringClose | undefined = undefined;
+
+  /** It takes over the socket, of which nothing but the peer's introduction has been read. */
+  constructor(context: ProxyContext, owner: ConnectionOwner, socket: Socket, peer: Peer) {
+    this.#context = context;
+    this.#owner = owner;
+    this.#socket = socket;
+    this.#peer = peer;
+    this.now = () => context.now();
+    this.#timer = new Timer(this);
+    this.idleSinceMs = context.now();
+    this.session = new ServerSession(this, context.serverReading);
+    this.#setTimer(context.table?.settings.headTimeoutMs ?? 0);
+  }
+
+  get isIdle(): boolean {
+    return this.#state === State.Open && this.session.openStreams === 0;
+  }
+
+  // Reading
+
+  onBytes(bytes: Buffer): void {
+    this.#lingering?.onBytes();
+    if (this.#state !== State.Open) return;
+    this.#isReading = true;
+    this.session.push(bytes, 0, bytes.length);
+    this.#isReading = false;
+    this.#endTurn();
+    if (this.session.isInBlock && this.#blockSinceMs === 0) {
+      this.#blockSinceMs = this.now();
+      this.#setTimer(this.#context.table?.settings.headTimeoutMs ?? 0);
+    } else if (!this.session.isInBlock) this.#blockSinceMs = 0;
+  }
+
+  #endTurn(): void {
+    const touched = this.#touched;
+    if (touched.length === 0) return;
+    this.#touched = [];
+    for (const stream of touched) stream.onTurnEnd();
+  }
+
+  onStreamTurn(stream: Http2Stream): void {
+    // Outside a read whoever hands on ends the turn as well.
+    if (this.#isReading && this.#touched.at(-1) !== stream) this.#touched.push(stream);
+  }
+
+  onRequest(stream: Stream, head: RequestHead, isEnd: boolean): StreamUser {
+    const client = this.#begin(stream, isEnd);
+    client.begin(head);
+    return client;
+  }
+
+  onRefusedRequest(stream: Stream, method: string, fault: FaultCode): StreamUser {
+    const client = this.#begin(stream, true);
+    client.refuse(method, fault);
+    return client;
+  }
+
+  #begin(stream: Stream, isEnd: boolean): Http2Stream {
+    if (this.session.openStreams === 1) this.#setTimer(stallMs);
+    return new Http2Stream(this.#context, this, this.#peer, stream, isEnd);
+  }
+
+  onGoAway(): void {
+    // Of a client it says that we may begin no streams, and we never do.
+  }
+
+  onQuiet(): void {
+    this.idleSinceMs = this.now();
+    if (this.#state !== State.Open) return;
+    if (this.#isEndAnnounced) this.onOutput();
+    else this.#setTimer(this.#context.table?.settings.clientIdleTimeoutMs ?? 0);
+  }
+
+  onEnd(): void {
+    this.#socket.destroy();
+  }
+
+  onClose(): void {
+    if (this.#state === State.Closed) return;
+    this.#state = State.Closed;
+    this.#context.timers.clear(this.#timer);
+    this.#lingering?.onClose();
+    this.session.closeStreams(ErrorCode.Cancel);
+    this.session.writer.clear();
+    this.#owner.onConnectionClosed(this);
+  }
+
+  // Writing
+
+  onOutput(): void {
+    if (this.#isTurnScheduled) return;
+    this.#isTurnScheduled = true;
+    this.#context.transport.afterTurn(this.#onTurnOver);
+  }
+
+  sendOutput(): boolean {
+    const { writer } = this.session;
+    if (writer.isEmpty) return !this.session.isOutputBlocked;
+    const isFlowing = this.#socket.writeCopy(writer.bytes, 0, writer.size);
+    writer.clear();
+    return isFlowing;
+  }
+
+  #sendTurn(): void {
+    this.#isTurnScheduled = false;
+    if (this.#state !== State.Open) return;
+    if (!this.sendOutput()) this.session.isOutputBlocked = true;
+    if (this.session.isFailed) this.#linger();
+    else if (this.#isEndAnnounced && this.session.openStreams === 0 && this.session.takesNoStreams)
+      this.#linger();
+    else this.#setPaused(this.#socket.pendingBytes > mostUnreadBytes);
+  }
+
+  #setPaused(mustPause: boolean): void {
+    if (mustPause === this.#isPaused) return;
+    this.#isPaused = mustPause;
+    if (mustPause) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  onDrain(): void {
+    if (this.#state !== State.Open) return;
+    this.#setPaused(false);
+    this.session.resumeOutput();
+  }
+
+  onSessionFailed(): void {
+    this.onOutput();
+  }
+
+  // Ends
+
+  announceEnd(): void {
+    if (this.#state !== State.Open || this.#isEndAnnounced) return;
+    this.#isEndAnnounced = true;
+    this.session.announceEnd();
+    this.#setTimer(announcedMs);
+  }
+
+  closeWaiting(): void {
+    if (this.#state !== State.Open) return;
+    this.session.refuseNewStreams();
+    if (this.isIdle) this.#linger();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #linger(): void {
+    if (this.#state !== State.Open) return;
+    this.session.refuseNewStreams();
+    this.sendOutput();
+    this.#state = State.Lingering;
+    this.#context.timers.clear(this.#timer);
+    this.#setPaused(false);
+    this.#lingering = new LingeringClose(this.#context, this.#socket, () => this.destroy());
+  }
+
+  // Clocks
+
+  #setTimer(delayMs: number): void {
+    if (delayMs > 0) this.#context.timers.set(this.#timer, delayMs);
+    else this.#context.timers.clear(this.#timer);
+  }
+
+  onTimer(): void {
+    if (this.#isEndAnnounced && !this.session.takesNoStreams) {
+      this.session.refuseNewStreams();
+      this.#setTimer(stallMs);
+      return;
+    }
+    const headTimeoutMs = this.#context.table?.settings.headTimeoutMs ?? 0;
+    if (this.#blockSinceMs > 0 && headTimeoutMs > 0 && this.now() - this.#blockSinceMs >= headTimeoutMs) {
+      this.session.fail(ErrorCode.EnhanceYourCalm);
+      return;
+    }
+    if (this.session.openStreams === 0) {
+      this.#linger();
+      return;
+    }
+    // Nothing of what waits has been taken since the last look.
+    const unread = this.#socket.pendingBytes;
+    if (unread > 0 && unread === this.#unreadBytes) {
+      this.destroy();
+      return;
+    }
+    this.#unreadBytes = unread;
+    this.session.resetStalled();
+    this.#setTimer(stallMs);
+  }
+}
