@@ -112,6 +112,7 @@ export function parseIngressRoute(object: KubernetesObject): Parsed<IngressRoute
     policy: readRequestPolicy(policy, ['path']),
     rules: readRules(spec),
   };
+  if (value.tls?.mode === 'Passthrough') refuseRequests(value, spec);
   return problems.length === 0 ? { kind: 'Parsed', value } : { kind: 'Refused', problems };
 }
 
@@ -125,6 +126,18 @@ function readHostnames(spec: FieldReader): readonly string[] {
       spec.refuse(`hostnames[${index}]`, `"${hostname}" stands twice`);
   }
   return hostnames;
+}
+
+/** With Passthrough no request is seen, so that nothing may depend on one. */
+function refuseRequests({ rules, policy }: IngressRoute, spec: FieldReader): void {
+  const [rule] = rules;
+  const seesRequest =
+    rules.length !== 1 ||
+    rule === undefined ||
+    rule.matches.length + rule.filters.length > 0 ||
+    (rule.policy.maxBodyBytes ?? policy.maxBodyBytes) !== undefined;
+  if (seesRequest)
+    spec.refuse('rules', 'with Passthrough there is one rule, without matches, filters and requestBody');
 }
 
 function readPathPolicy(path: FieldReader | undefined): PathPolicy {

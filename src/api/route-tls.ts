@@ -10,7 +10,9 @@ export interface IssuerRef {
 }
 
 export interface RouteTls {
-  /** Names of Secrets of the same namespace. */
+  /** Who ends TLS: we (Terminate, also where this is absent) or backends. */
+  readonly mode?: TlsMode | undefined;
+  /** Names of Secrets of the same namespace; none with Passthrough. */
   readonly certificateRefs: readonly string[];
   readonly issuerRef?: IssuerRef | undefined;
   /** What plain HTTP gets; absent: Redirect. */
@@ -22,6 +24,7 @@ export interface RouteTls {
 }
 
 export type Plaintext = 'Redirect' | 'Serve' | 'Reject';
+export type TlsMode = 'Terminate' | 'Passthrough';
 export type TlsVersion = '1.2' | '1.3';
 
 export interface StrictTransportSecurity {
@@ -32,15 +35,24 @@ export interface StrictTransportSecurity {
 
 const kindName = /^[A-Z][A-Za-z0-9]{0,62}$/;
 const objectName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+/** Fields that mean something only where TLS is ended here. */
+const ofTermination = ['certificateRefs', 'issuerRef', 'minVersion', 'strictTransportSecurity'];
 /** What the lists that browsers carry ask for. */
 const preloadedMs = 31_536_000_000;
 
 export function readTls(tls: FieldReader | undefined, hostnames: readonly string[]): RouteTls | undefined {
   if (tls === undefined) return undefined;
-  tls.refuseUnknown(['certificateRefs', 'issuerRef', 'plaintext', 'minVersion', 'strictTransportSecurity']);
+  tls.refuseUnknown(['mode', 'plaintext', ...ofTermination]);
+  const mode = tls.oneOf('mode', ['Terminate', 'Passthrough']);
   const certificateRefs = readSecretNames(tls, 'certificateRefs');
-  if (certificateRefs.length === 0) tls.refuse('certificateRefs', 'needs at least one Secret');
+  if (mode === 'Passthrough') {
+    for (const key of ofTermination)
+      if (tls.has(key)) tls.refuse(key, 'has no use with Passthrough: a backend ends TLS');
+    if (tls.string('plaintext') === 'Serve')
+      tls.refuse('plaintext', 'cannot be Serve with Passthrough: no request is ever seen');
+  } else if (certificateRefs.length === 0) tls.refuse('certificateRefs', 'needs at least one Secret');
   return {
+    mode,
     certificateRefs,
     issuerRef: readIssuer(tls, certificateRefs, hostnames),
     plaintext: tls.oneOf('plaintext', ['Redirect', 'Serve', 'Reject']),

@@ -283,6 +283,7 @@ export class DataPlane {
       http2Errors: http2Scopes.flatMap((scope) =>
         errorCodeNames.map((name, code) => [scope, name, metrics.http2Errors(scope, code)] as const),
       ),
+      passedThrough: metrics.passedThrough,
       activeRequests: metrics.activeRequests,
       faults: faultCodes.map((code) => [code, metrics.faults(code)]),
       routes: [

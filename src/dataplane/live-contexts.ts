@@ -36,7 +36,8 @@ export class LiveContexts {
   }
 
   /** Connections that are open keep the context that they were made with. */
-  select({ key, tlsKey, source }: CompiledHost): TlsSelection {
+  select({ key, tlsKey, source, passthrough }: CompiledHost): TlsSelection {
+    if (passthrough !== undefined) return { kind: 'Passthrough', route: passthrough };
     const name = `${key} ${tlsKey}`;
     const places = this.#placesOf(source.certificates);
     const known = this.#live.get(name);

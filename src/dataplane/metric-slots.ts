@@ -1,6 +1,6 @@
 // Counters of one worker in shared memory: the worker stores, the main thread reads, nobody waits.
 //
-//   [connections, active requests, refused connections, a counter per fault, outcome of a handshake and error of HTTP/2 ... | slot 0 | ...]
+//   [connections, active requests, refused connections, a counter per fault, outcome of a handshake error of HTTP/2, bytes passed through ... | slot 0 | ...]
 //   slot: [1xx .. 5xx, sum of seconds, count per bucket ...]
 //
 // The worker alone counts, with plain stores of aligned doubles, so a reader sees old or new values, never torn ones; the
@@ -25,7 +25,9 @@ const refusedWord = gauges;
 const faultsWord = refusedWord + 1;
 const handshakesWord = faultsWord + faultCodes.length;
 const http2Word = handshakesWord + handshakeOutcomes.length;
-const headerWords = http2Word + http2Scopes.length * errorCodeNames.length;
+/** Bytes of connections that were passed through: of clients, and of backends. */
+const passthroughWord = http2Word + http2Scopes.length * errorCodeNames.length;
+const headerWords = passthroughWord + 2;
 const sumWord = statusClasses;
 const bucketsWord = statusClasses + 1;
 const slotWords = bucketsWord + durationBuckets.length + 1;
@@ -69,6 +71,11 @@ export class MetricWriter {
 
   countHttp2Error(scope: Http2Scope, code: ErrorCode): void {
     this.#words[http2Word + http2Scopes.indexOf(scope) * errorCodeNames.length + code]! += 1;
+  }
+
+  countPassthrough(requestBytes: number, responseBytes: number): void {
+    this.#words[passthroughWord]! += requestBytes;
+    this.#words[passthroughWord + 1]! += responseBytes;
   }
 
   /** `status` 0 stands for a client that is gone: counted as 4xx, like the 499 of others. */
@@ -137,6 +144,10 @@ export class MetricReader {
 
   http2Errors(scope: Http2Scope, code: number): number {
     return this.#sum(http2Word + http2Scopes.indexOf(scope) * errorCodeNames.length + code);
+  }
+
+  get passedThrough(): { readonly requestBytes: number; readonly responseBytes: number } {
+    return { requestBytes: this.#sum(passthroughWord), responseBytes: this.#sum(passthroughWord + 1) };
   }
 
   slot(slot: number): SlotCounts {

@@ -1,6 +1,7 @@
 // What a worker remembers of its exchanges: counters in shared memory, lines in the access log.
 import type { ErrorCode } from '#h2/error-code.ts';
 import type { Exchange } from '#proxy/exchange.ts';
+import type { Passthrough } from '#proxy/passthrough.ts';
 import type { HandshakeOutcome, Http2Scope, ProxyObserver } from '#proxy/proxy-context.ts';
 import type { AccessLog } from '#telemetry/access-log.ts';
 import type { MetricWriter } from './metric-slots.ts';
@@ -67,6 +68,30 @@ export class Recorder implements ProxyObserver {
       route: route === undefined ? '' : `${route.objectId}/${route.ref.rule}`,
       endpoint: exchange.endpoint?.text ?? '',
       attempts: exchange.attempts,
+    });
+  }
+
+  /** A line for a whole connection: no request in it is seen. */
+  onPassthroughEnd(passthrough: Passthrough): void {
+    const { route, fault, requestBytes, responseBytes } = passthrough;
+    this.#metrics.countPassthrough(requestBytes, responseBytes);
+    if (fault !== undefined) this.#metrics.countFault(fault);
+    this.#accessLog?.write({
+      requestId: '',
+      client: passthrough.clientAddress,
+      protocol: 'TLS',
+      method: '',
+      host: passthrough.serverName,
+      path: '',
+      query: '',
+      status: 0,
+      fault: fault ?? '',
+      durationMs: Math.round(passthrough.durationMs * 1000) / 1000,
+      requestBytes,
+      responseBytes,
+      route: `${route.objectId}/${route.ref.rule}`,
+      endpoint: passthrough.endpoint?.text ?? '',
+      attempts: passthrough.attempts,
     });
   }
 }

@@ -49,7 +49,7 @@ export const faults = {
   misdirected: downstream(421, false, 'the connection was made for a name with another certificate'),
   'client-closed': downstream(0, true, 'the client went away before the response was complete'),
   'response-timeout': downstream(0, true, 'the client stopped reading, or the backend sending, mid-response'),
-  'tunnel-timeout': downstream(0, true, 'nothing went through the WebSocket for the idle timeout'),
+  'tunnel-timeout': downstream(0, true, 'nothing went through the tunnel for the idle timeout'),
   'proxy-header-invalid': downstream(
     400,
     true,

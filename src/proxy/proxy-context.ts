@@ -10,6 +10,7 @@ import type { Transport } from '#transport/transport.ts';
 import type { UpstreamContext } from '#upstream/upstream-connection.ts';
 import type { Downstream } from './downstream.ts';
 import { Exchange } from './exchange.ts';
+import type { Passthrough } from './passthrough.ts';
 import type { ServingTable } from './serving-table.ts';
 import type { Tunnel } from './tunnel.ts';
 
@@ -19,6 +20,7 @@ export const defaultConcurrentStreams = 128;
 /** How a connection that was to be one with TLS has begun, or ended. */
 export const handshakeOutcomes = [
   'completed',
+  'passed-through',
   'unknown-name',
   'no-certificate',
   'version-too-low',
@@ -43,6 +45,8 @@ export interface ProxyObserver {
   onHttp2Error(scope: Http2Scope, code: ErrorCode): void;
   onExchangeStart(): void;
   onExchangeEnd(exchange: Exchange): void;
+  /** As with exchanges, its fields are valid until this returns. */
+  onPassthroughEnd(passthrough: Passthrough): void;
 }
 
 export class ProxyContext implements UpstreamContext {

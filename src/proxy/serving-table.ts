@@ -13,6 +13,8 @@ export type TlsSelection =
       readonly tlsKey: string;
       readonly minVersion: TlsVersion;
     }
+  /** A backend ends TLS. */
+  | { readonly kind: 'Passthrough'; readonly route: CompiledRoute }
   /** There is no such host. */
   | { readonly kind: 'UnknownName' }
   /** The host has none, or none that can be used. */

@@ -17,6 +17,8 @@ export class CompiledHost {
   readonly tlsKey: string;
   /** What is done to the fields of responses with TLS that no rule has a say in. */
   readonly secureResponseHeaders: HeaderChanges | undefined;
+  /** The rule that takes whole connections: backends end their TLS. */
+  readonly passthrough: CompiledRoute | undefined;
   /** In order of precedence. */
   readonly candidates: readonly Candidate[];
   readonly #exact = new Map<string, Candidate[]>();
@@ -33,10 +35,13 @@ export class CompiledHost {
     this.secureResponseHeaders =
       strictTransport.kind === 'Unsaid' ? undefined : secureResponseHeaders([], strictTransport);
     const candidates: Candidate[] = [];
+    let passthrough: CompiledRoute | undefined;
     for (const rule of host.rules) {
       const route = new CompiledRoute(rule, strictTransport);
+      if (host.tlsMode === 'Passthrough' && rule.matches.length === 0) passthrough ??= route;
       for (const match of rule.matches) candidates.push(new Candidate(match, route, candidates.length));
     }
+    this.passthrough = passthrough;
     this.candidates = candidates.sort(comparePrecedence);
     for (const candidate of this.candidates) this.#index(candidate);
   }

@@ -29,6 +29,7 @@ export interface DataPlaneSnapshot {
   readonly refusedConnections: number;
   readonly handshakes: readonly (readonly [outcome: string, count: number])[];
   readonly http2Errors: readonly (readonly [scope: string, code: string, count: number])[];
+  readonly passedThrough: { readonly requestBytes: number; readonly responseBytes: number };
   readonly activeRequests: number;
   readonly faults: readonly (readonly [code: string, count: number])[];
   readonly routes: readonly RouteCounts[];
@@ -91,6 +92,16 @@ export const dataPlaneMetrics: readonly MetricDefinition<DataPlaneSnapshot>[] = 
     labels: ['scope', 'code'],
     values: ({ http2Errors }) =>
       http2Errors.map(([scope, code, value]) => ({ labels: { scope, code }, value })),
+  },
+  {
+    name: 'flint_passthrough_bytes_total',
+    type: 'counter',
+    help: 'Bytes of connections whose TLS backends end, counted when they end, by who sent them.',
+    labels: ['from'],
+    values: ({ passedThrough }) => [
+      { labels: { from: 'client' }, value: passedThrough.requestBytes },
+      { labels: { from: 'backend' }, value: passedThrough.responseBytes },
+    ],
   },
   gauge(
     'flint_active_requests',

@@ -16,7 +16,12 @@ export class HostTls {
   readonly #plaintext = new OldestWord<Plaintext>('plaintext');
   readonly #minVersion = new OldestWord<TlsTerms['minTlsVersion']>('minVersion');
   readonly #strictTransport = new OldestWord<TlsTerms['strictTransport']>('strictTransportSecurity');
+  readonly mode: TlsTerms['tlsMode'];
   #hasTls = false;
+
+  constructor(mode: TlsTerms['tlsMode']) {
+    this.mode = mode;
+  }
 
   /** `wanted` is undefined for an object that has nothing to do with TLS here. Objects come oldest first. */
   add(wanted: WantedTls | undefined, owner: string): readonly TlsConflict[] {
@@ -33,6 +38,7 @@ export class HostTls {
     return {
       plaintext: this.#plaintext.said ?? (this.#hasTls ? 'Redirect' : 'Serve'),
       ...plainTls,
+      tlsMode: this.mode,
       minTlsVersion: this.#minVersion.said ?? plainTls.minTlsVersion,
       strictTransport: this.#strictTransport.said ?? plainTls.strictTransport,
     };

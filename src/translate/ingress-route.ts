@@ -30,6 +30,7 @@ export function translateIngressRoute(route: IngressRoute, services: ServiceLook
       rules,
       secretNames,
       tls,
+      tlsMode: route.tls?.mode ?? 'Terminate',
     })),
     ...found,
   };
@@ -87,7 +88,9 @@ function translateRule(
     else problems.push(resolved.problem);
     return backendOf(ref, resolved);
   });
-  const matches = translateMatches(wanted, pathPolicy, at, faults);
+  // Without a match no request can take it: whole connections do.
+  const isPassthrough = route.tls?.mode === 'Passthrough';
+  const matches = isPassthrough ? [] : translateMatches(wanted, pathPolicy, at, faults);
   return {
     rule: {
       ref: {

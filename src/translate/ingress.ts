@@ -56,7 +56,8 @@ export function translateIngress(ingress: Ingress, services: ServiceLookup): Tra
     hosts: [...hosts].map(([hostname, { at, rules }]): TranslatedHost => {
       const secretNames = secrets.get(hostname) ?? [];
       const tls = secretNames.length === 0 ? undefined : nothingSaid;
-      return { hostname, depth: 'OneLabel', at, rules, secretNames, tls };
+      const tlsMode = isSolver(ingress) ? 'AsOthers' : 'Terminate';
+      return { hostname, depth: 'OneLabel', at, rules, secretNames, tls, tlsMode };
     }),
     uses: work.uses,
     problems: work.problems,

@@ -1,7 +1,14 @@
 // What one object asks for, by itself: no other route can change what comes out here.
 import type { ObjectRef } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';
-import type { PathPolicy, Plaintext, Rule, StrictTransport, TlsVersion } from '#model/route-model.ts';
+import type {
+  PathPolicy,
+  Plaintext,
+  Rule,
+  StrictTransport,
+  TlsMode,
+  TlsVersion,
+} from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 
 export interface TranslatedObject {
@@ -39,6 +46,8 @@ export interface TranslatedHost {
   readonly secretNames: readonly string[];
   /** Undefined: the object has nothing to do with TLS here. */
   readonly tls: WantedTls | undefined;
+  /** Who ends TLS of this host; AsOthers: it serves beside whatever that is, as challenges of ACME do. */
+  readonly tlsMode: TlsMode | 'AsOthers';
 }
 
 /** What an object says of the TLS of its hosts; undefined where it says nothing. */

@@ -49,6 +49,7 @@ async function main(): Promise<void> {
     onConnectionRefused: () => {},
     onHandshakeEnd: () => {},
     onHttp2Error: () => {},
+    onPassthroughEnd: () => {},
     onExchangeStart: () => {},
     onExchangeEnd: () => {
       requests++;

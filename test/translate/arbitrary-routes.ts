@@ -97,6 +97,16 @@ const routeSpec = fc
     return { ...spec, tls: { certificateRefs: refs, ...policy, ...issued } };
   });
 
+/** The one thing that sees no request. */
+const passthroughSpec = fc
+  .tuple(plainSpec, plainRule)
+  .map(([{ hostnames, ...spec }, { matches: _matches, policy: _policy, ...only }]) => ({
+    hostnames,
+    ...('ingressClassName' in spec ? { ingressClassName: spec.ingressClassName } : {}),
+    tls: { mode: 'Passthrough' },
+    rules: [only],
+  }));
+
 const brokenSpec = fc.oneof(
   fc.jsonValue(),
   routeSpec.map((spec) => ({ ...spec, hostnames: [...spec.hostnames, 'NO'] })),
@@ -131,7 +141,13 @@ export const ingressRoutes = objectsOf(
   ['p', 'q', 'r'],
   record({ creationTimestamp: oneOf(...ages), generation: fc.nat(3) }),
   fc.record(
-    { spec: fc.oneof({ weight: 8, arbitrary: routeSpec }, { weight: 1, arbitrary: brokenSpec }) },
+    {
+      spec: fc.oneof(
+        { weight: 8, arbitrary: routeSpec },
+        { weight: 1, arbitrary: passthroughSpec },
+        { weight: 1, arbitrary: brokenSpec },
+      ),
+    },
     { noNullPrototype: true },
   ),
   [0, 9],
