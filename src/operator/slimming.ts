@@ -28,9 +28,7 @@ export function slimService(object: KubeObject): KubeObject {
   return ageless(object, {
     spec: shared({
       type,
-      ports: listOf(ports).map((port) =>
-        pick(fieldsOf(port), ['name', 'port', 'protocol', 'appProtocol']),
-      ),
+      ports: listOf(ports).map((port) => pick(fieldsOf(port), ['name', 'port', 'protocol', 'appProtocol'])),
       ipFamilies,
       externalName,
     }),

@@ -1,7 +1,7 @@
 // What one object asks for, by itself: no other route can change what comes out here.
 import type { ObjectRef } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';
-import type { PathPolicy, Plaintext, Rule } from '#model/route-model.ts';
+import type { PathPolicy, Plaintext, Rule, Upstream } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 
 export interface TranslatedObject {
@@ -21,10 +21,12 @@ export interface TranslatedObject {
 }
 
 export interface UpstreamUse {
-  /** `namespace/service:port`: the id of an Upstream. */
+  /** `namespace/service:port`, with more behind a space where `tls` is said: the id of an Upstream. */
   readonly id: string;
   /** Where the object refers to it. */
   readonly at: string;
+  /** Undefined: as the Service says. */
+  readonly tls: Upstream['tls'] | undefined;
 }
 
 export interface TranslatedHost {
