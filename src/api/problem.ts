@@ -6,6 +6,7 @@ export const problemReasons = [
   'RouteConflict',
   'PathPolicyConflict',
   'PlaintextConflict',
+  'TlsConflict',
   'HostTooLarge',
   'ModelTooLarge',
   'BackendNotFound',

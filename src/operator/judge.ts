@@ -42,6 +42,7 @@ const conditionOfReason: Readonly<Record<ProblemReason, 'Accepted' | 'ResolvedRe
   RouteConflict: 'Accepted',
   PathPolicyConflict: 'Accepted',
   PlaintextConflict: 'Accepted',
+  TlsConflict: 'Accepted',
   HostTooLarge: 'Accepted',
   ModelTooLarge: 'Accepted',
   BackendNotFound: 'ResolvedRefs',

@@ -9,7 +9,7 @@ import { defaultDoubtfulPath, timeoutsWithDefaults } from './defaults.ts';
 import { translateFilters } from './filters.ts';
 import type { Lookup } from './lookup.ts';
 import { translateMatches } from './matches.ts';
-import type { TranslatedObject, TranslatedRule, UpstreamUse } from './translated-object.ts';
+import type { TranslatedObject, TranslatedRule, UpstreamUse, WantedTls } from './translated-object.ts';
 
 export function translateIngressRoute(route: IngressRoute, lookup: Lookup): TranslatedObject {
   const pathPolicy = pathPolicyOf(route);
@@ -18,7 +18,7 @@ export function translateIngressRoute(route: IngressRoute, lookup: Lookup): Tran
     translateRule(route, rule, number, pathPolicy, lookup, found),
   );
   const secretNames = route.tls?.certificateRefs ?? [];
-  const plaintext = route.tls === undefined ? 'Unsaid' : (route.tls.plaintext ?? 'Default');
+  const tls = wantedTls(route);
   return {
     ref: { kind: 'IngressRoute', namespace: route.namespace, name: route.name },
     creationTimestamp: route.creationTimestamp,
@@ -30,9 +30,28 @@ export function translateIngressRoute(route: IngressRoute, lookup: Lookup): Tran
       at: `spec.hostnames[${index}]`,
       rules,
       secretNames,
-      plaintext,
+      tls,
+      tlsMode: route.tls?.mode ?? 'Terminate',
     })),
     ...found,
+  };
+}
+
+function wantedTls({ tls }: IngressRoute): WantedTls | undefined {
+  if (tls === undefined) return undefined;
+  const policy = tls.strictTransportSecurity;
+  return {
+    plaintext: tls.plaintext,
+    minVersion: tls.minVersion,
+    strictTransport:
+      policy === undefined
+        ? undefined
+        : {
+            kind: 'Said',
+            maxAgeSeconds: Math.floor(policy.maxAgeMs / 1000),
+            includeSubdomains: policy.includeSubDomains ?? false,
+            preload: policy.preload ?? false,
+          },
   };
 }
 
@@ -71,7 +90,9 @@ function translateRule(
     else problems.push(resolved.problem);
     return backendOf(ref, resolved);
   });
-  const matches = translateMatches(wanted, pathPolicy, at, faults);
+  // Without a match no request can take it: whole connections do.
+  const isPassthrough = route.tls?.mode === 'Passthrough';
+  const matches = isPassthrough ? [] : translateMatches(wanted, pathPolicy, at, faults);
   return {
     rule: {
       ref: {

@@ -4,7 +4,7 @@ import { controllerName, readIngressClass } from '#api/ingress-class.ts';
 import type { IngressClass } from '#api/ingress-class.ts';
 import { parseIngress } from '#api/ingress.ts';
 import { parseIngressRoute } from '#api/ingress-route.ts';
-import type { IssuerRef } from '#api/ingress-route.ts';
+import type { IssuerRef } from '#api/route-tls.ts';
 import { refOf } from '#api/kubernetes-object.ts';
 import type { KubernetesObject, ObjectRef } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';

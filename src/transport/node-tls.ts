@@ -15,11 +15,11 @@ export const nodeSecureTransport: SecureTransport = {
   canReusePort: nodeTransport.canReusePort,
   listen: (options, onConnection) => nodeTransport.listen(options, onConnection),
 
-  createContext({ pairs, sessionScope, ticketKeys }) {
+  createContext({ pairs, minVersion, sessionScope, ticketKeys }) {
     return createSecureContext({
       cert: pairs.map(({ chain }) => chain),
       key: pairs.map(({ key }) => key),
-      minVersion: 'TLSv1.2',
+      minVersion: `TLSv${minVersion}`,
       ciphers,
       honorCipherOrder: true,
       sessionIdContext: sessionScope,

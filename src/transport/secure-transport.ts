@@ -21,6 +21,8 @@ export interface KeyPair {
 export interface TlsContextOptions {
   /** Of different kinds of keys: the client's algorithms decide. */
   readonly pairs: readonly KeyPair[];
+  /** The lowest that is spoken. */
+  readonly minVersion: '1.2' | '1.3';
   /** Sessions are resumed within one such text, of 32 bytes at most, and never beyond. */
   readonly sessionScope: string;
   /** 48 bytes, the same in all threads, so that a session of one is resumed by another, where the runtime allows it. */

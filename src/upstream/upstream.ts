@@ -46,7 +46,7 @@ export class Upstream {
     const next = new Map<string, Endpoint>();
     for (const each of this.#isUntrustable ? [] : model.endpoints) {
       const key = keyOf(each);
-      const endpoint = known.get(key) ?? new Endpoint(each, this.#connector);
+      const endpoint = known.get(key) ?? new Endpoint(each, model.protocol, this.#connector);
       known.delete(key);
       endpoint.state = each.state;
       if (!next.has(key)) next.set(key, endpoint);

@@ -275,6 +275,7 @@ test('every reason of a problem takes Ready away, except for a note', () => {
     RouteConflict: 'Accepted',
     PathPolicyConflict: 'Accepted',
     PlaintextConflict: 'Accepted',
+    TlsConflict: 'Accepted',
     HostTooLarge: 'Accepted',
     BackendNotFound: 'ResolvedRefs',
     PortNotFound: 'ResolvedRefs',

@@ -96,6 +96,15 @@ const certificateRefs = fc
   .uniqueArray(oneOf(...secretNames, 'w'), { minLength: 1, maxLength: 2 })
   .map((names) => names.map((name) => ({ name })));
 
+const tlsPolicy = record({
+  plaintext: oneOf('Redirect', 'Serve', 'Reject'),
+  minVersion: oneOf('1.2', '1.3'),
+  strictTransportSecurity: record(
+    { maxAge: oneOf('0s', '24h'), includeSubDomains: oneOf(true, false), preload: oneOf(false) },
+    'maxAge',
+  ),
+});
+
 const issuerRef = record(
   { name: oneOf('issuer', 'other'), kind: oneOf('ClusterIssuer'), group: oneOf('cert-manager.io') },
   'name',
@@ -103,12 +112,23 @@ const issuerRef = record(
 
 /** Every other one has certificates, and some of those an issuer where it may. */
 const routeSpec = fc
-  .tuple(plainSpec, certificateRefs, issuerRef, fc.nat(3))
-  .map(([spec, refs, issuer, dice]) => {
+  .tuple(plainSpec, certificateRefs, issuerRef, tlsPolicy, fc.nat(3))
+  .map(([spec, refs, issuer, policy, dice]) => {
     if (dice < 2) return spec;
     const mayIssue = dice === 3 && refs.length === 1 && !spec.hostnames.includes('*');
-    return { ...spec, tls: { certificateRefs: refs, ...(mayIssue ? { issuerRef: issuer } : {}) } };
+    const issued = mayIssue ? { issuerRef: issuer } : {};
+    return { ...spec, tls: { certificateRefs: refs, ...policy, ...issued } };
   });
+
+/** The one thing that sees no request. */
+const passthroughSpec = fc
+  .tuple(plainSpec, plainRule)
+  .map(([{ hostnames, ...spec }, { matches: _matches, policy: _policy, ...only }]) => ({
+    hostnames,
+    ...('ingressClassName' in spec ? { ingressClassName: spec.ingressClassName } : {}),
+    tls: { mode: 'Passthrough' },
+    rules: [only],
+  }));
 
 const brokenSpec = fc.oneof(
   fc.jsonValue(),
@@ -144,7 +164,13 @@ export const ingressRoutes = objectsOf(
   ['p', 'q', 'r'],
   record({ creationTimestamp: oneOf(...ages), generation: fc.nat(3) }),
   fc.record(
-    { spec: fc.oneof({ weight: 8, arbitrary: routeSpec }, { weight: 1, arbitrary: brokenSpec }) },
+    {
+      spec: fc.oneof(
+        { weight: 8, arbitrary: routeSpec },
+        { weight: 1, arbitrary: passthroughSpec },
+        { weight: 1, arbitrary: brokenSpec },
+      ),
+    },
     { noNullPrototype: true },
   ),
   [0, 9],
