@@ -240,6 +240,8 @@ export class Passthrough implements SocketEvents, OpenConnection, TimerOwner {
     if (this.endpoint !== undefined) this.endpoint.activeRequests--;
   }
 
+  announceEnd(): void {}
+
   /** Its end is the end of what is in it: a drain waits for it as long as it may. */
   closeWaiting(): void {}
 
