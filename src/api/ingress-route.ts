@@ -1,4 +1,6 @@
 // IngressRoute as users write it, and the parser that turns an object of unknown shape into one.
+import { readBackendTls } from './backend-tls.ts';
+import type { BackendTls } from './backend-tls.ts';
 import { parseDurationMs } from './duration.ts';
 import { FieldReader } from './field-reader.ts';
 import { answersItself, readFilters, replacesPrefix } from './filters.ts';
@@ -46,6 +48,8 @@ export interface BackendRef {
   readonly name: string;
   readonly port: number;
   readonly weight?: number | undefined;
+  /** Absent: the Service says how it is spoken to. */
+  readonly tls?: BackendTls | undefined;
 }
 
 /** In milliseconds; 0 means none. */
@@ -256,6 +260,7 @@ function readBackendRef(ref: FieldReader): BackendRef {
     name,
     port: ref.requiredInteger('port', 1, 65_535),
     weight: ref.integer('weight', 0, 1_000_000),
+    tls: readBackendTls(ref.object('tls')),
   };
 }
 

@@ -8,6 +8,7 @@ import type {
   StrictTransport,
   TlsMode,
   TlsVersion,
+  Upstream,
 } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 
@@ -28,10 +29,12 @@ export interface TranslatedObject {
 }
 
 export interface UpstreamUse {
-  /** `namespace/service:port`: the id of an Upstream. */
+  /** `namespace/service:port`, with more behind a space where `tls` is said: the id of an Upstream. */
   readonly id: string;
   /** Where the object refers to it. */
   readonly at: string;
+  /** Undefined: as the Service says. */
+  readonly tls: Upstream['tls'] | undefined;
 }
 
 export interface TranslatedHost {

@@ -33,18 +33,41 @@ const match = record({
   queryParams: uniquelyNamed,
 });
 
+const caCertificateRefs = fc
+  .uniqueArray(oneOf(...secretNames, 'w'), { minLength: 1, maxLength: 2 })
+  .map((names) => names.map((name) => ({ name })));
+
+/** In some. */
+const backendTls = fc.oneof(
+  { weight: 4, arbitrary: fc.constant({}) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(oneOf('a.internal', 'b.internal'), caCertificateRefs)
+      .map(([hostname, refs]) => ({ tls: { hostname, caCertificateRefs: refs } })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constant({ tls: { hostname: 'a.internal', wellKnownCACertificates: 'System' } }),
+  },
+);
+
+const backendRef = fc
+  .tuple(
+    record(
+      { name: oneOf(...services, 'gone'), port: oneOf(80, 80, 81), weight: oneOf(0, 1, 9) },
+      'name',
+      'port',
+    ),
+    backendTls,
+  )
+  .map(([ref, tls]) => ({ ...ref, ...tls }));
+
 const plainRule = record(
   {
     name: oneOf('first', 'second', 'third'),
     matches: some(fc.oneof(match, fc.constant({ path: { value: '/a' } }))),
-    backendRefs: some(
-      record(
-        { name: oneOf(...services, 'gone'), port: oneOf(80, 80, 81), weight: oneOf(0, 1, 9) },
-        'name',
-        'port',
-      ),
-      1,
-    ),
+    backendRefs: some(backendRef, 1),
     timeouts: record({ request: oneOf('1s', '0s'), backendRequest: oneOf('500ms'), idle: oneOf('3s') }),
     policy: requestPolicy,
   },
