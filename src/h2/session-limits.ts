@@ -17,6 +17,8 @@ export const streamWindow = 262_144;
 export const connectionWindow = 1_048_576;
 /** CONTINUATION frames of one field section. */
 export const mostContinuations = 8;
+/** In one frame: each may change the window of every stream. */
+export const mostSettings = 32;
 /** Bodies that wait for the windows of a peer; above it, no more is read for its streams. */
 export const mostQueuedBytes = 8_388_608;
 /** One write holds no more. */
