@@ -1,4 +1,6 @@
 // IngressRoute as users write it, and the parser that turns an object of unknown shape into one.
+import { readBackendTls } from './backend-tls.ts';
+import type { BackendTls } from './backend-tls.ts';
 import { parseDurationMs } from './duration.ts';
 import { FieldReader } from './field-reader.ts';
 import { answersItself, readFilters, replacesPrefix } from './filters.ts';
@@ -11,6 +13,9 @@ import { pathFault } from './path.ts';
 import { readRequestPolicy } from './policy.ts';
 import type { RequestPolicy } from './policy.ts';
 import type { Problem } from './problem.ts';
+import { readName } from './object-name.ts';
+import { readTls } from './route-tls.ts';
+import type { RouteTls } from './route-tls.ts';
 
 const pathTypes = ['Exact', 'PathPrefix', 'RegularExpression'] as const;
 const valueTypes = ['Exact', 'RegularExpression'] as const;
@@ -43,6 +48,8 @@ export interface BackendRef {
   readonly name: string;
   readonly port: number;
   readonly weight?: number | undefined;
+  /** Absent: the Service says how it is spoken to. */
+  readonly tls?: BackendTls | undefined;
 }
 
 /** In milliseconds; 0 means none. */
@@ -67,22 +74,6 @@ export interface PathPolicy {
   readonly backslash?: DoubtfulPath | undefined;
 }
 
-export interface IssuerRef {
-  readonly name: string;
-  readonly kind?: string | undefined;
-  readonly group?: string | undefined;
-}
-
-export interface RouteTls {
-  /** Names of Secrets of the same namespace. */
-  readonly certificateRefs: readonly string[];
-  readonly issuerRef?: IssuerRef | undefined;
-  /** What plain HTTP gets; absent: Redirect. */
-  readonly plaintext?: Plaintext | undefined;
-}
-
-export type Plaintext = 'Redirect' | 'Serve' | 'Reject';
-
 export interface IngressRoute {
   readonly namespace: string;
   readonly name: string;
@@ -104,7 +95,6 @@ export type Parsed<T> =
 
 const serviceName = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const ruleName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-const kindName = /^[A-Z][A-Za-z0-9]{0,62}$/;
 const objectName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const printable = /^[\x21-\x7e]+$/;
 
@@ -126,42 +116,8 @@ export function parseIngressRoute(object: KubernetesObject): Parsed<IngressRoute
     policy: readRequestPolicy(policy, ['path']),
     rules: readRules(spec),
   };
+  if (value.tls?.mode === 'Passthrough') refuseRequests(value, spec);
   return problems.length === 0 ? { kind: 'Parsed', value } : { kind: 'Refused', problems };
-}
-
-function readTls(tls: FieldReader | undefined, hostnames: readonly string[]): RouteTls | undefined {
-  if (tls === undefined) return undefined;
-  tls.refuseUnknown(['certificateRefs', 'issuerRef', 'plaintext']);
-  const plaintext = tls.oneOf('plaintext', ['Redirect', 'Serve', 'Reject']);
-  const certificateRefs = tls.objects('certificateRefs', 8).map((ref) => {
-    ref.refuseUnknown(['name']);
-    const name = ref.requiredString('name');
-    if (name.length > 253 || !objectName.test(name)) ref.refuse('name', `"${name}" is no name of a Secret`);
-    return name;
-  });
-  if (certificateRefs.length === 0) tls.refuse('certificateRefs', 'needs at least one Secret');
-  if (new Set(certificateRefs).size < certificateRefs.length)
-    tls.refuse('certificateRefs', 'names a Secret twice');
-  const issuer = tls.object('issuerRef');
-  if (issuer === undefined) return { certificateRefs, plaintext };
-  issuer.refuseUnknown(['name', 'kind', 'group']);
-  if (certificateRefs.length > 1) tls.refuse('issuerRef', 'needs exactly one entry in certificateRefs');
-  if (hostnames.includes('*')) tls.refuse('issuerRef', 'cannot issue a certificate for the host "*"');
-  const issuerRef: IssuerRef = {
-    name: issuer.requiredString('name'),
-    kind: readName(issuer, 'kind', kindName),
-    group: readName(issuer, 'group', objectName),
-  };
-  if (issuerRef.name.length > 253 || !objectName.test(issuerRef.name))
-    issuer.refuse('name', `"${issuerRef.name}" is no name of an issuer`);
-  return { certificateRefs, issuerRef, plaintext };
-}
-
-function readName(reader: FieldReader, key: string, grammar: RegExp): string | undefined {
-  const name = reader.string(key);
-  if (name !== undefined && (name.length > 253 || !grammar.test(name)))
-    reader.refuse(key, `"${name}" is no name that fits here`);
-  return name;
 }
 
 function readHostnames(spec: FieldReader): readonly string[] {
@@ -174,6 +130,18 @@ function readHostnames(spec: FieldReader): readonly string[] {
       spec.refuse(`hostnames[${index}]`, `"${hostname}" stands twice`);
   }
   return hostnames;
+}
+
+/** With Passthrough no request is seen, so that nothing may depend on one. */
+function refuseRequests({ rules, policy }: IngressRoute, spec: FieldReader): void {
+  const [rule] = rules;
+  const seesRequest =
+    rules.length !== 1 ||
+    rule === undefined ||
+    rule.matches.length + rule.filters.length > 0 ||
+    (rule.policy.maxBodyBytes ?? policy.maxBodyBytes) !== undefined;
+  if (seesRequest)
+    spec.refuse('rules', 'with Passthrough there is one rule, without matches, filters and requestBody');
 }
 
 function readPathPolicy(path: FieldReader | undefined): PathPolicy {
@@ -292,6 +260,7 @@ function readBackendRef(ref: FieldReader): BackendRef {
     name,
     port: ref.requiredInteger('port', 1, 65_535),
     weight: ref.integer('weight', 0, 1_000_000),
+    tls: readBackendTls(ref.object('tls')),
   };
 }
 

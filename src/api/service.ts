@@ -9,6 +9,8 @@ export interface ServicePort {
   readonly name: string;
   readonly port: number;
   readonly protocol: string;
+  /** As it is written; empty when nothing is. */
+  readonly appProtocol: string;
 }
 
 export interface Service {
@@ -39,7 +41,14 @@ export function readService(object: KubernetesObject): Service {
     ports: spec.objects('ports', 1000).flatMap((port) => {
       const number = port.integer('port', 1, 65_535);
       if (number === undefined) return [];
-      return [{ name: port.string('name') ?? '', port: number, protocol: port.string('protocol') ?? 'TCP' }];
+      return [
+        {
+          name: port.string('name') ?? '',
+          port: number,
+          protocol: port.string('protocol') ?? 'TCP',
+          appProtocol: port.string('appProtocol') ?? '',
+        },
+      ];
     }),
   };
 }

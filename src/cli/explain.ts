@@ -39,6 +39,12 @@ export function explain(urlText: string, options: ExplainOptions, terminal: Term
     return exitCode.negative;
   }
   print(`host "${host.key}"`);
+  if (request.scheme === 'https' && host.passthrough !== undefined) {
+    const { objectId, ref } = host.passthrough;
+    print(`TLS is ended by a backend of ${objectId} ${ref.rule}: no request is seen (tls.mode decides)`);
+    for (const line of backendLines(host.passthrough, model)) print(line);
+    return exitCode.ok;
+  }
   const normal = normalizePath(request.path, host.pathPolicy);
   if (normal.kind === 'Refused') {
     print(`400: the path ${request.path} is refused: ${normal.message} (policy.path of this host decides)`);

@@ -44,6 +44,7 @@ export type CertificateFacts = Omit<Certificate, 'chain' | 'key'>;
 export interface BlockFacts {
   readonly wildcards?: number;
   readonly named?: readonly NamedUpstream[];
+  readonly secured?: number;
   readonly certificates?: readonly CertificateFacts[];
 }
 
@@ -58,18 +59,21 @@ export class KeptBlock implements Remains {
   readonly wildcards: number;
   /** Those that are upstreams of a DNS name. */
   readonly named: readonly NamedUpstream[];
+  /** How many of them are upstreams with TLS. */
+  readonly secured: number;
 
   /** What may be known of those that are certificates. */
   readonly certificates: readonly CertificateFacts[];
 
   constructor(
     block: TableBlock,
-    { wildcards = 0, named = [], certificates = [] }: BlockFacts,
+    { wildcards = 0, named = [], secured = 0, certificates = [] }: BlockFacts,
     slabs: SlabReader,
   ) {
     this.block = block;
     this.wildcards = wildcards;
     this.named = named;
+    this.secured = secured;
     this.certificates = certificates;
     this.#slabs = slabs;
   }

@@ -1,5 +1,7 @@
 // The TLS contexts of one thread, made when a client asks for a host, and made again when one of its pairs is another one.
 import { createHash } from 'node:crypto';
+import { hostKey } from '#model/route-model.ts';
+import type { VirtualHost } from '#model/route-model.ts';
 import type { TlsSelection } from '#proxy/serving-table.ts';
 import type { CompiledHost } from '#route/compiled-host.ts';
 import type { SecureTransport, TlsContext } from '#transport/secure-transport.ts';
@@ -24,7 +26,7 @@ export class LiveContexts {
   readonly #index: StagedIndex;
   readonly #transport: SecureTransport;
   readonly #ticketKeys: Buffer;
-  /** By host and certificates; the one that was asked for longest ago first. */
+  /** By host, certificates and policy; the one that was asked for longest ago first. */
   readonly #live = new Map<string, Live>();
 
   constructor(index: StagedIndex, transport: SecureTransport, ticketKeys: Buffer) {
@@ -34,15 +36,17 @@ export class LiveContexts {
   }
 
   /** Connections that are open keep the context that they were made with. */
-  select({ key, tlsKey, source }: CompiledHost): TlsSelection {
+  select({ key, tlsKey, source, passthrough }: CompiledHost): TlsSelection {
+    if (passthrough !== undefined) return { kind: 'Passthrough', route: passthrough };
     const name = `${key} ${tlsKey}`;
     const places = this.#placesOf(source.certificates);
     const known = this.#live.get(name);
-    const live = known !== undefined && isSame(known.places, places) ? known : this.#make(key, name, places);
+    const live =
+      known !== undefined && isSame(known.places, places) ? known : this.#make(source, name, places);
     this.#live.delete(name);
     this.#live.set(name, live);
     if (live.context === undefined) return noCertificate;
-    return { kind: 'Selected', context: live.context, tlsKey };
+    return { kind: 'Selected', context: live.context, tlsKey, minVersion: source.minTlsVersion };
   }
 
   /** Of those that are there: a Secret may be on its way. */
@@ -56,18 +60,19 @@ export class LiveContexts {
     return places;
   }
 
-  #make(hostKey: string, name: string, places: readonly number[]): Live {
+  #make(host: VirtualHost, name: string, places: readonly number[]): Live {
     const { value: oldest } = this.#live.keys().next();
     if (oldest !== undefined && this.#live.size >= mostContexts) this.#live.delete(oldest);
     const pairs = places.map((place) => readPair(this.#index.textAt(place)));
-    return { places, context: pairs.length === 0 ? undefined : this.#create(hostKey, name, pairs) };
+    return { places, context: pairs.length === 0 ? undefined : this.#create(host, name, pairs) };
   }
 
   /** A pair that the runtime does not take fails the names that it is for, and nobody else's. */
-  #create(hostKey: string, name: string, pairs: readonly NamedPair[]): TlsContext | undefined {
+  #create(host: VirtualHost, name: string, pairs: readonly NamedPair[]): TlsContext | undefined {
     try {
       return this.#transport.createContext({
-        pairs: choosePairs(pairs, hostKey),
+        pairs: choosePairs(pairs, hostKey(host.pattern)),
+        minVersion: host.minTlsVersion,
         sessionScope: createHash('sha256').update(name).digest('base64url').slice(0, 32),
         ticketKeys: this.#ticketKeys,
       });

@@ -52,6 +52,7 @@ export class LiveTable {
   readonly #upstreams: LiveValues<Upstream>;
   /** Undefined: this thread ends no TLS. */
   readonly #contexts: LiveContexts | undefined;
+  #secure: SecureTransport | undefined;
   #isTidying = false;
   #zone = '';
   /** What DNS says, by upstream. */
@@ -60,12 +61,22 @@ export class LiveTable {
 
   /** `tls`: absent where it is not ended. */
   constructor(bounds: TableBounds = defaultBounds, tls?: TlsTerms) {
+    this.#secure = tls?.transport;
     this.#contexts =
       tls === undefined
         ? undefined
         : new LiveContexts(this.#indexes.certificates, tls.transport, tls.ticketKeys);
     this.#hosts = new LiveValues(this.#indexes.hosts, hostKind, bounds.hosts);
     this.#upstreams = new LiveValues(this.#indexes.upstreams, this.#upstreamKind(), bounds.upstreams);
+  }
+
+  /** Whether this head needs what was not given yet: it has to come before the flip. */
+  lacksSecureTransport({ hasSecuredUpstreams }: TableHead): boolean {
+    return hasSecuredUpstreams && this.#secure === undefined;
+  }
+
+  useSecureTransport(transport: SecureTransport): void {
+    this.#secure = transport;
   }
 
   stage({ sizes, slabs, added, removed }: Piece): void {
@@ -119,9 +130,9 @@ export class LiveTable {
       return upstream.isNamed ? { ...upstream, endpoints: this.#resolved.get(id) ?? [] } : upstream;
     };
     return {
-      make: (id, text) => new Upstream(read(id, text), this.#zone),
+      make: (id, text) => new Upstream(read(id, text), this.#zone, this.#secure),
       renew: (upstream, id, text) => {
-        upstream.update(read(id, text), this.#zone);
+        upstream.update(read(id, text), this.#zone, this.#secure);
         return upstream;
       },
       isTold: true,

@@ -14,6 +14,8 @@ export interface TableHead {
   readonly settings: Settings;
   /** Some host has a wildcard: those that have no exact one are worth a search. */
   readonly hasWildcards: boolean;
+  /** Some upstream has TLS. */
+  readonly hasSecuredUpstreams: boolean;
   /** Where this process runs; empty: nobody knows, or it does not matter to any endpoint. */
   readonly zone: string;
 }

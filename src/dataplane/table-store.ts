@@ -40,6 +40,7 @@ export class TableStore {
   readonly #chunks = new Set<KeptBlock>();
   #settings = defaultSettings;
   #wildcards = 0;
+  #secured = 0;
   #zone = '';
   readonly #named = new Map<string, NamedUpstream>();
 
@@ -89,8 +90,14 @@ export class TableStore {
       added: change.added.flatMap(({ value }) => value.objectIds()),
       removed: change.removed.flatMap(({ value }) => value.objectIds()),
     };
-    for (const { wildcards } of added) this.#wildcards += wildcards;
-    for (const { wildcards } of removed) this.#wildcards -= wildcards;
+    for (const { wildcards, secured } of added) {
+      this.#wildcards += wildcards;
+      this.#secured += secured;
+    }
+    for (const { wildcards, secured } of removed) {
+      this.#wildcards -= wildcards;
+      this.#secured -= secured;
+    }
     this.#reader.take(change);
     for (const kept of added) this.#chunks.add(kept);
     for (const { id } of removed.flatMap(({ named }) => named)) this.#named.delete(id);
@@ -105,6 +112,7 @@ export class TableStore {
       revision,
       settings: this.#settings,
       hasWildcards: this.#wildcards > 0,
+      hasSecuredUpstreams: this.#secured > 0,
       zone: this.#zone,
     };
     const blocks = new Set([...this.#chunks].map(({ block }) => block));
@@ -140,7 +148,9 @@ export class TableStore {
           key: upstream.id,
           text: writeUpstream(upstream),
         }));
-        return this.#write('upstreams', entries, { named: content.upstreams.flatMap(namedUpstreams) });
+        const named = content.upstreams.flatMap(namedUpstreams);
+        const secured = content.upstreams.filter(({ tls }) => tls.kind !== 'None').length;
+        return this.#write('upstreams', entries, { named, secured });
       }
       case 'certificates': {
         // A pair is one text: there is no moment with a chain of one and the key of another.

@@ -41,6 +41,18 @@ async function serveMain(port: NonNullable<typeof parentPort>): Promise<void> {
     return server.listenSecure(options, tls.transport);
   };
 
+  const flip = (message: Extract<ToWorker, { kind: 'Flip' }>): void => {
+    recorder.assign(message.slots, message.removedSlots);
+    table.stage(message);
+    server.serve(table.flip(message, message));
+    tell({ kind: 'Flipped', revision: message.revision });
+  };
+  /** The table of before is served until then. Nothing else is staged: the answer has not been given. */
+  const flipSecured = async (message: Extract<ToWorker, { kind: 'Flip' }>): Promise<void> => {
+    table.useSecureTransport(await loadSecureTransport());
+    flip(message);
+  };
+
   port.on('message', (message: ToWorker) => {
     switch (message.kind) {
       case 'Stage':
@@ -48,10 +60,8 @@ async function serveMain(port: NonNullable<typeof parentPort>): Promise<void> {
         tell({ kind: 'Staged' });
         break;
       case 'Flip':
-        recorder.assign(message.slots, message.removedSlots);
-        table.stage(message);
-        server.serve(table.flip(message, message));
-        tell({ kind: 'Flipped', revision: message.revision });
+        if (table.lacksSecureTransport(message)) void flipSecured(message);
+        else flip(message);
         break;
       case 'Resolved':
         table.resolve(message.resolved);

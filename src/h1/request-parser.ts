@@ -14,7 +14,7 @@ import { fieldInvalid, fieldOverflow, isBlankLine, parseFieldLine } from './fiel
 import { readingsFor } from './head-reading.ts';
 import type { HeadReading, HeadReadings } from './head-reading.ts';
 import type { LineWindow } from './line-window.ts';
-import { methodText } from './method-text.ts';
+import { methodText } from '#http/method-text.ts';
 import type { ParserLimits } from './parser-limits.ts';
 import { readRequestFields } from './request-fields.ts';
 

@@ -3,6 +3,7 @@ import { isFieldValue, tokenLower } from '#http/characters.ts';
 import { fieldIdOf, nameIs } from '#http/field.ts';
 import type { FieldId } from '#http/field.ts';
 import type { FieldSection } from '#http/field-section.ts';
+import { methodText } from '#http/method-text.ts';
 import { tableBytes } from './dynamic-table.ts';
 
 const COLON = 58;
@@ -25,6 +26,9 @@ export const Pseudo = {
 } as const;
 /** A name or value that no field may have: the message is malformed (RFC 9113 8.2.1). */
 export const malformedMark = 255;
+
+const schemes: readonly string[] = ['https', 'http'];
+const statuses: readonly string[] = ['200', '304', '404'];
 
 /** The name and the value of a field that fits into a table, and more. */
 const literalBytes = 2 * tableBytes + 64;
@@ -89,6 +93,8 @@ export class HeaderBlock {
   readonly #maxFields: number;
   #section: FieldSection | undefined = undefined;
   #isCookieLast = false;
+  /** Request after request repeats it. */
+  readonly #lastAuthority: [string] = [''];
 
   constructor(maxBytes: number, maxFields: number) {
     this.#maxBytes = maxBytes;
@@ -215,28 +221,44 @@ export class HeaderBlock {
       return;
     }
     this.#seen |= bit;
-    const text = this.bytes.toString('latin1', valueStart, valueEnd);
     switch (mark) {
       case Pseudo.Method:
-        this.method = text;
+        this.method = methodText(this.bytes, valueStart, valueEnd);
         break;
       case Pseudo.Scheme:
-        this.scheme = text;
+        this.scheme = this.#known(schemes, valueStart, valueEnd);
         break;
       case Pseudo.Authority:
-        this.authority = text;
+        this.#lastAuthority[0] = this.#known(this.#lastAuthority, valueStart, valueEnd);
+        this.authority = this.#lastAuthority[0];
         break;
       case Pseudo.Path:
-        this.path = text;
+        this.path = this.#text(valueStart, valueEnd);
         break;
       case Pseudo.Status:
-        this.status = text;
+        this.status = this.#known(statuses, valueStart, valueEnd);
         break;
       case Pseudo.Protocol:
-        this.protocol = text;
+        this.protocol = this.#text(valueStart, valueEnd);
         break;
       default:
         this.isMalformed = true;
     }
+  }
+
+  #text(start: number, end: number): string {
+    return this.bytes.toString('latin1', start, end);
+  }
+
+  /** One of the texts that it nearly always is, without making it anew. */
+  #known(texts: readonly string[], start: number, end: number): string {
+    for (let each = 0; each < texts.length; each++) {
+      const text = texts[each]!;
+      if (text.length !== end - start) continue;
+      let at = 0;
+      while (at < text.length && this.bytes[start + at] === text.charCodeAt(at)) at++;
+      if (at === text.length) return text;
+    }
+    return this.#text(start, end);
   }
 }

@@ -20,7 +20,19 @@ const toLower = Uint8Array.from({ length: 256 }, (_, byte) => tokenLower[byte]! 
 
 const secrets: readonly string[] = ['authorization', 'cookie', 'set-cookie', 'proxy-authorization'];
 /** Different in nearly every message. */
-const unique: readonly string[] = ['content-length', 'etag', 'last-modified', 'location', 'x-request-id'];
+const unique: readonly string[] = ['content-length', 'etag', 'last-modified', 'location'];
+/** As those, but not in the static table. */
+const requestIdName = 'x-request-id';
+
+const Kind = { Usual: 0, Secret: 1, Unique: 2 } as const;
+
+/** By index of the static table. */
+const kindOfStatic = Uint8Array.from(staticFields, (field) => kindOfName(field?.name ?? ''));
+
+function kindOfName(name: string): number {
+  if (secrets.includes(name)) return Kind.Secret;
+  return unique.includes(name) ? Kind.Unique : Kind.Usual;
+}
 
 const scratch = Buffer.allocUnsafeSlow(mostIndexedBytes + 8);
 
@@ -94,11 +106,12 @@ export class HpackEncoder {
     const valueBytes = valueEnd - valueStart;
     writer.reserve(nameBytes + valueBytes + 24);
     const nameIndex = staticNameIndex(bytes, nameStart, nameEnd);
-    if (isOneOf(secrets, bytes, nameStart, nameEnd)) {
+    const kind = nameIndex > 0 ? kindOfStatic[nameIndex]! : kindOfOther(bytes, nameStart, nameEnd);
+    if (kind === Kind.Secret) {
       writeLiteral(writer, Representation.Never, nameIndex, bytes, nameStart, nameEnd, valueStart, valueEnd);
       return;
     }
-    if (nameBytes + valueBytes > mostIndexedBytes - 4 || isOneOf(unique, bytes, nameStart, nameEnd)) {
+    if (kind === Kind.Unique || nameBytes + valueBytes > mostIndexedBytes - 4) {
       writeLiteral(writer, Representation.Plain, nameIndex, bytes, nameStart, nameEnd, valueStart, valueEnd);
       return;
     }
@@ -199,9 +212,9 @@ function wholePseudo(nameIndex: number, bytes: Buffer, start: number, end: numbe
   return 0;
 }
 
-function isOneOf(names: readonly string[], bytes: Buffer, start: number, end: number): boolean {
-  for (let each = 0; each < names.length; each++) if (nameIs(bytes, start, end, names[each]!)) return true;
-  return false;
+/** Of a name that the static table has not. */
+function kindOfOther(bytes: Buffer, start: number, end: number): number {
+  return nameIs(bytes, start, end, requestIdName) ? Kind.Unique : Kind.Usual;
 }
 
 function hashOf(

@@ -10,7 +10,7 @@ import { HeaderBlock } from './header-block.ts';
 import { readRequest } from './request-fields.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session.ts';
-import { streamWindow } from './session-limits.ts';
+import { clientConnectionWindow, streamWindow } from './session-limits.ts';
 import type { SessionLimits } from './session-limits.ts';
 import { Setting } from './setting.ts';
 import { Stream } from './stream.ts';
@@ -45,7 +45,7 @@ export class ServerSession extends Session {
   #prefaceBytes = 0;
 
   constructor(owner: ServerSessionOwner, reading: ServerReading) {
-    super(owner, reading.block, reading.trailers);
+    super(owner, reading.block, reading.trailers, clientConnectionWindow);
     this.#owner = owner;
     this.#reading = reading;
     const { concurrentStreams, headBytes } = reading.limits;

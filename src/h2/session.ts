@@ -16,7 +16,6 @@ import type { HeaderBlock } from './header-block.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import {
-  connectionWindow,
   controlBudget,
   flushBytes,
   mostContinuations,
@@ -36,6 +35,8 @@ export interface SessionOwner {
   onOutput(): void;
   /** The writer is full: it is to be sent now. False: the socket takes no more until resumeOutput. */
   sendOutput(): boolean;
+  /** A stream of the peer's or ours has been reset by us. */
+  onStreamReset(code: ErrorCode): void;
   /** A GOAWAY says why, and waits in the writer; all streams have been told. */
   onSessionFailed(code: ErrorCode): void;
   /** The peer begins no new streams, or takes none above `lastStreamId`. */
@@ -76,7 +77,8 @@ export abstract class Session implements FrameSink {
   readonly #waiting: Stream[] = [];
   readonly #trailers: FieldSection;
   #sendWindow: number = firstWindow;
-  #receiveWindow: number = connectionWindow;
+  readonly #connectionWindow: number;
+  #receiveWindow: number;
   #consumed = 0;
   #hasPeerSettings = false;
   /** A field section whose end has not come yet. */
@@ -93,7 +95,10 @@ export abstract class Session implements FrameSink {
   /** Of its payload: what nobody will give back, padding and content for nobody. */
   #dataUnused = 0;
 
-  constructor(owner: SessionOwner, block: HeaderBlock, trailers: FieldSection) {
+  /** `connectionWindow`: what the peer may send of all streams together before it is passed on. */
+  constructor(owner: SessionOwner, block: HeaderBlock, trailers: FieldSection, connectionWindow: number) {
+    this.#connectionWindow = connectionWindow;
+    this.#receiveWindow = connectionWindow;
     this.owner = owner;
     this.block = block;
     this.#trailers = trailers;
@@ -124,7 +129,7 @@ export abstract class Session implements FrameSink {
 
   protected start(settings: readonly (readonly [id: number, value: number])[]): void {
     this.writer.settings([...settings, [Setting.InitialWindowSize, streamWindow]]);
-    this.writer.windowUpdate(0, connectionWindow - firstWindow);
+    this.writer.windowUpdate(0, this.#connectionWindow - firstWindow);
     this.owner.onOutput();
   }
 
@@ -407,7 +412,7 @@ export abstract class Session implements FrameSink {
 
   #giveBack(count: number): void {
     this.#consumed += count;
-    if (this.#consumed < connectionWindow / 2) return;
+    if (this.#consumed < this.#connectionWindow / 2) return;
     this.writer.windowUpdate(0, this.#consumed);
     this.#receiveWindow += this.#consumed;
     this.#consumed = 0;
@@ -593,6 +598,11 @@ export abstract class Session implements FrameSink {
     this.#close(stream, true, code);
   }
 
+  /** A stream that the peer has never looked at. */
+  protected loseStream(stream: Stream, code: ErrorCode): void {
+    this.#close(stream, true, code);
+  }
+
   /** Our side is done with a stream of which nobody wants the rest; its user is not told. */
   abandon(stream: Stream, code: ErrorCode): void {
     stream.user = undefined;
@@ -624,6 +634,7 @@ export abstract class Session implements FrameSink {
     if (code !== ErrorCode.NoError && !this.#ownResets.take(this.owner.now()))
       return this.fail(ErrorCode.EnhanceYourCalm);
     this.writer.reset(streamId, code);
+    this.owner.onStreamReset(code);
     this.closed.add(streamId, true);
     this.owner.onOutput();
   }

@@ -49,7 +49,7 @@ export const faults = {
   misdirected: downstream(421, false, 'the connection was made for a name with another certificate'),
   'client-closed': downstream(0, true, 'the client went away before the response was complete'),
   'response-timeout': downstream(0, true, 'the client stopped reading, or the backend sending, mid-response'),
-  'tunnel-timeout': downstream(0, true, 'nothing went through the WebSocket for the idle timeout'),
+  'tunnel-timeout': downstream(0, true, 'nothing went through the tunnel for the idle timeout'),
   'proxy-header-invalid': downstream(
     400,
     true,
@@ -62,8 +62,15 @@ export const faults = {
   'not-ready': internal(503, 'no routes have been loaded yet'),
   'connect-refused': upstream(503, true, 'no endpoint accepted the connection'),
   'connect-timeout': upstream(504, true, 'no endpoint accepted the connection in time'),
+  'backend-refused': upstream(503, true, 'no endpoint took the request, and none has acted on it'),
+  'backend-certificate-rejected': upstream(
+    502,
+    true,
+    'no endpoint has a certificate that proves it to be the backend',
+  ),
+  'backend-handshake-failed': upstream(502, true, 'no endpoint completed the TLS handshake'),
   'backend-reset': upstream(502, false, 'the backend closed the connection before its response'),
-  'backend-malformed': upstream(502, false, 'the backend did not speak HTTP/1.1 correctly'),
+  'backend-malformed': upstream(502, false, 'the backend did not speak HTTP correctly'),
   'backend-truncated': upstream(0, false, 'the backend broke off in the middle of its response'),
   'backend-timeout': upstream(504, false, 'the backend did not answer in time'),
 } as const satisfies Readonly<Record<string, Fault>>;

@@ -153,7 +153,7 @@ export interface Timeouts {
 export type LoadBalancing = 'RoundRobin' | 'LeastRequests';
 
 export interface Upstream {
-  /** `namespace/service:port`, unique in the model. */
+  /** `namespace/service:port`, with more behind a space where a route says whom to trust; unique in the model. */
   readonly id: string;
   readonly loadBalancing: LoadBalancing;
   readonly protocol: BackendProtocol;

@@ -3,7 +3,7 @@
 import { metaText, readMeta } from '#api/kubernetes-object.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import type { ClusterObjects } from '#cluster/objects.ts';
-import type { IssuerRef } from '#api/ingress-route.ts';
+import type { IssuerRef } from '#api/route-tls.ts';
 import { canonicalJson } from '#model/canonical-json.ts';
 import { compareText } from '#model/text-order.ts';
 import type { CertificateRequest } from '#translate/translation.ts';

@@ -28,7 +28,7 @@ export function slimService(object: KubeObject): KubeObject {
   return ageless(object, {
     spec: shared({
       type,
-      ports: listOf(ports).map((port) => pick(fieldsOf(port), ['name', 'port', 'protocol'])),
+      ports: listOf(ports).map((port) => pick(fieldsOf(port), ['name', 'port', 'protocol', 'appProtocol'])),
       ipFamilies,
       externalName,
     }),
@@ -57,7 +57,15 @@ export function slimEndpointSlice(object: KubeObject): KubeObject {
 
 export function slimSecret(object: KubeObject): KubeObject {
   const data = fieldsOf(object['data']);
-  return bare(object, { type: object['type'], data: pick(data, ['tls.crt', 'tls.key']) });
+  const { 'ca.crt': authorities } = data;
+  return bare(object, {
+    type: object['type'],
+    data: {
+      ...pick(data, ['tls.crt', 'tls.key']),
+      // The same in every Secret of one issuer.
+      ...(typeof authorities === 'string' ? { 'ca.crt': sharedText(authorities) } : {}),
+    },
+  });
 }
 
 export function slimNode(object: KubeObject): KubeObject {

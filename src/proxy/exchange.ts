@@ -15,6 +15,7 @@ import type { RequestHead, ResponseHead } from '#http/message-head.ts';
 import { isIdempotent } from '#http/method.ts';
 import { newRequestId } from '#http/request-id.ts';
 import { writeTrailers } from '#h1/chunk-writer.ts';
+import type { Settings } from '#model/route-model.ts';
 import type { Endpoint } from '#upstream/endpoint.ts';
 import { UpstreamConnection } from '#upstream/upstream-connection.ts';
 import type { UpstreamRequest, UpstreamUser } from '#upstream/upstream-request.ts';
@@ -23,7 +24,7 @@ import type { Downstream } from './downstream.ts';
 import { ExchangeTimer } from './exchange-timer.ts';
 import type { ExchangeTimerOwner } from './exchange-timer.ts';
 import { keepHead, releaseHead } from './head-buffers.ts';
-import { answerOf, faultResponse, serverOptions, upgradeResponse } from './local-response.ts';
+import { answerOf, faultResponse, serverOptions, upgradeResponse, withChanges } from './local-response.ts';
 import type { LocalResponse } from './local-response.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import { writeRequestHead } from './request-head-writer.ts';
@@ -99,12 +100,12 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     const { route } = this.request;
     if (route === undefined) return this.#answer(serverOptions);
     if (route.filters !== undefined) {
-      const { answer, maxBodyBytes, responseHeaders } = route.filters;
+      const { answer, maxBodyBytes } = route.filters;
       this.#maxBodyBytes = maxBodyBytes;
       if (answer !== undefined) {
         const { authority, path, query } = this.request;
         const asked = { scheme: forwarding.scheme, authority, path, query };
-        this.#answer(answerOf(answer, asked, responseHeaders));
+        this.#answer(answerOf(answer, asked, this.request.responseHeaders));
         return;
       }
     }
@@ -166,20 +167,29 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#isUpstreamBlocked = false;
     this.#state = State.Connecting;
     this.#timer.waitAgain();
-    const pooled = again === undefined ? this.#takePooled(endpoint) : undefined;
+    const request = this.#open(endpoint, again !== undefined, settings);
+    this.#connection = request;
+    if (request.isOpen) this.#forwardHead(request);
+  }
+
+  /** `isFresh`: over no connection that was there before. */
+  #open(endpoint: Endpoint, isFresh: boolean, settings: Settings): UpstreamRequest {
+    const { connectTimeoutMs, upstreamIdleTimeoutMs } = settings;
+    if (endpoint.protocol === 'HTTP/2')
+      return endpoint.http2.request(
+        this.#context,
+        endpoint,
+        this,
+        connectTimeoutMs,
+        upstreamIdleTimeoutMs,
+        isFresh,
+      );
+    const pooled = isFresh ? undefined : this.#takePooled(endpoint);
     if (pooled !== undefined) {
       pooled.use(this);
-      this.#connection = pooled;
-      this.#forwardHead(pooled);
-      return;
+      return pooled;
     }
-    this.#connection = new UpstreamConnection(
-      this.#context,
-      endpoint,
-      this,
-      settings.connectTimeoutMs,
-      settings.upstreamIdleTimeoutMs,
-    );
+    return new UpstreamConnection(this.#context, endpoint, this, connectTimeoutMs, upstreamIdleTimeoutMs);
   }
 
   #takePooled(endpoint: Endpoint): UpstreamConnection | undefined {
@@ -262,7 +272,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   }
 
   onInterimHead(head: ResponseHead): void {
-    this.downstream.sendInterim(head, this.request.route?.filters?.responseHeaders);
+    this.downstream.sendInterim(head, this.request.responseHeaders);
     this.downstream.flush();
   }
 
@@ -270,7 +280,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#state = State.Responding;
     this.status = head.status;
     this.#timer.watch(this.request.route!.timeouts.idleMs);
-    this.downstream.sendHead(head, this.request.route?.filters?.responseHeaders);
+    this.downstream.sendHead(head, this.request.responseHeaders);
   }
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
@@ -285,7 +295,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
 
   onResponseEnd(trailers: FieldSection | undefined): void {
     this.#releaseEndpoint();
-    this.downstream.sendEnd(trailers, this.request.route?.filters?.responseHeaders);
+    this.downstream.sendEnd(trailers, this.request.responseHeaders);
     this.#finish();
   }
 
@@ -297,7 +307,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#timer.stop();
     const { idleMs } = this.request.route!.timeouts;
     this.#tunnel = new Tunnel(this.#context, this, this.#connection!, idleMs);
-    this.downstream.sendSwitch(head, this.request.route?.filters?.responseHeaders, this.#tunnel);
+    this.downstream.sendSwitch(head, this.request.responseHeaders, this.#tunnel);
     return this.#tunnel;
   }
 
@@ -330,9 +340,13 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     }
     this.fault = code;
     const isFirstByteSafe = connection?.hasResponseBytes === false && !this.#isBodyTouched;
-    if (faultOf(code).retryable) {
-      if (this.attempts < this.#table!.settings.attempts) this.#attempt(undefined);
-      else this.#fail(code);
+    if (faultOf(code).retryable && !this.#isBodyTouched) {
+      if (this.attempts >= this.#table!.settings.attempts) this.#fail(code);
+      // A connection that took no more requests says nothing about its endpoint.
+      else
+        this.#attempt(
+          code === 'backend-refused' && connection?.isReused === true ? connection.endpoint : undefined,
+        );
     } else if (
       connection !== undefined &&
       connection.isReused &&
@@ -360,7 +374,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     if (fault.status === 0 || (this.#state === State.Responding && !this.downstream.discard())) {
       this.downstream.abort();
       this.#finish();
-    } else this.#answer(faultResponse(code));
+    } else this.#answer(withChanges(faultResponse(code), this.request.hostHeaders));
   }
 
   #answer(response: LocalResponse): void {

@@ -178,7 +178,13 @@ export class Http2Connection
     this.session.resumeOutput();
   }
 
-  onSessionFailed(): void {
+  onStreamReset(code: ErrorCode): void {
+    // That we want nothing more of a request that is answered is no error.
+    if (code !== ErrorCode.NoError) this.#context.observer.onHttp2Error('stream', code);
+  }
+
+  onSessionFailed(code: ErrorCode): void {
+    this.#context.observer.onHttp2Error('connection', code);
     this.onOutput();
   }
 

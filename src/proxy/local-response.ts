@@ -48,6 +48,10 @@ export function faultResponse(code: FaultCode): LocalResponse {
   return response;
 }
 
+export function withChanges(response: LocalResponse, changes: HeaderChanges | undefined): LocalResponse {
+  return changes === undefined ? response : { ...response, changes };
+}
+
 const toHttps = {
   kind: 'RequestRedirect',
   scheme: 'https',

@@ -2,6 +2,7 @@
 import { HeadWriter } from '#h1/head-writer.ts';
 import type { IpRanges } from '#http/ip-ranges.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
+import type { ErrorCode } from '#h2/error-code.ts';
 import { ServerReading } from '#h2/server-session.ts';
 import { clock } from '#transport/clock.ts';
 import type { TimerWheel } from '#transport/timer-wheel.ts';
@@ -9,7 +10,9 @@ import type { Transport } from '#transport/transport.ts';
 import type { UpstreamContext } from '#upstream/upstream-connection.ts';
 import type { Downstream } from './downstream.ts';
 import { Exchange } from './exchange.ts';
+import type { Passthrough } from './passthrough.ts';
 import type { ServingTable } from './serving-table.ts';
+import type { Tunnel } from './tunnel.ts';
 
 const mostFreeExchanges = 256;
 export const defaultConcurrentStreams = 128;
@@ -17,14 +20,19 @@ export const defaultConcurrentStreams = 128;
 /** How a connection that was to be one with TLS has begun, or ended. */
 export const handshakeOutcomes = [
   'completed',
+  'passed-through',
   'unknown-name',
   'no-certificate',
+  'version-too-low',
   'malformed',
   'not-tls',
   'timeout',
   'failed',
 ] as const;
 export type HandshakeOutcome = (typeof handshakeOutcomes)[number];
+
+export const http2Scopes = ['stream', 'connection'] as const;
+export type Http2Scope = (typeof http2Scopes)[number];
 
 /** Where logs and counters hang. The fields of an exchange are valid until onExchangeEnd returns. */
 export interface ProxyObserver {
@@ -33,8 +41,12 @@ export interface ProxyObserver {
   /** There was no room for it. */
   onConnectionRefused(): void;
   onHandshakeEnd(outcome: HandshakeOutcome): void;
+  /** What we have ended of HTTP/2 because of an error: a stream, or a whole connection. */
+  onHttp2Error(scope: Http2Scope, code: ErrorCode): void;
   onExchangeStart(): void;
   onExchangeEnd(exchange: Exchange): void;
+  /** As with exchanges, its fields are valid until this returns. */
+  onPassthroughEnd(passthrough: Passthrough): void;
 }
 
 export class ProxyContext implements UpstreamContext {
@@ -53,6 +65,8 @@ export class ProxyContext implements UpstreamContext {
   /** Streams that a client of HTTP/2 may have open at a time. */
   concurrentStreams = defaultConcurrentStreams;
   readonly headWriter = new HeadWriter();
+  /** Those that are open, of any connection. */
+  readonly tunnels = new Set<Tunnel>();
   readonly #exchanges: Exchange[] = [];
   #serverReading: ServerReading | undefined = undefined;
   /** Undefined until the first complete table; replaced by assignment, never changed. */

@@ -10,6 +10,9 @@ import type { ServingTable } from './serving-table.ts';
 import { TlsGreeting } from './tls-greeting.ts';
 
 const searchPauseMs = 100;
+/** At the end of a drain, for peers of WebSockets to hear and confirm it; at most this share of the grace period. */
+const farewellMs = 1000;
+const farewellShare = 0.25;
 
 type Accepted = OpenConnection & SocketEvents;
 
@@ -107,7 +110,8 @@ export class ProxyServer implements ConnectionOwner {
 
   /**
    * Accepts no more, ends every connection with its next response, those that stay silent for `patienceMs` after that
-   * time, and whatever is left after `graceMs` the hard way. Resolves when none is left.
+   * time, WebSockets with a word shortly before `graceMs` are over, and whatever is left then the hard way. Resolves when
+   * none is left.
    */
   async drain(patienceMs: number, graceMs: number): Promise<void> {
     this.#context.isDraining = true;
@@ -118,6 +122,13 @@ export class ProxyServer implements ConnectionOwner {
       clock.forget();
       for (const connection of this.#connections) connection.closeWaiting();
     }, patienceMs);
+    const farewell = setTimeout(
+      () => {
+        clock.forget();
+        for (const tunnel of this.#context.tunnels) tunnel.leave();
+      },
+      graceMs - Math.min(farewellMs, graceMs * farewellShare),
+    );
     const merciless = setTimeout(() => {
       clock.forget();
       for (const connection of this.#connections) connection.destroy();
@@ -126,6 +137,7 @@ export class ProxyServer implements ConnectionOwner {
       this.#onEmpty = resolve;
     });
     clearTimeout(impatient);
+    clearTimeout(farewell);
     clearTimeout(merciless);
   }
 }

@@ -2,6 +2,7 @@
 import type { FaultCode } from '#http/fault.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead } from '#http/message-head.ts';
+import type { HeaderChanges } from '#filter/header-changes.ts';
 import { rewritePath } from '#filter/path-rewrite.ts';
 import type { RuleFilters } from '#filter/rule-filters.ts';
 import { normalizePath, strictPathPolicy } from '#model/request-path.ts';
@@ -26,6 +27,10 @@ export class RoutedRequest implements MatchRequest {
   upstream: Upstream | undefined = undefined;
   /** It came without TLS to a host that has it: the same request is to come again with it. */
   mustUpgrade = false;
+  /** What is done to the fields of its response. */
+  responseHeaders: HeaderChanges | undefined = undefined;
+  /** The same for a response of our own that no rule has a say in. */
+  hostHeaders: HeaderChanges | undefined = undefined;
   #head: RequestHead | undefined = undefined;
 
   clear(): void {
@@ -38,6 +43,8 @@ export class RoutedRequest implements MatchRequest {
     this.route = undefined;
     this.upstream = undefined;
     this.mustUpgrade = false;
+    this.responseHeaders = undefined;
+    this.hostHeaders = undefined;
   }
 
   /**
@@ -105,18 +112,22 @@ export class RoutedRequest implements MatchRequest {
     // What was proved to the client is another host's (RFC 9110 15.5.20). The name itself was, whatever has changed since.
     const isOther = security !== undefined && hostname !== security.serverName;
     if (isOther && host !== undefined && host.tlsKey !== security.tlsKey) return 'misdirected';
+    // A trusted proxy may have ended TLS in front of us.
+    const isPlain = security === undefined && scheme === 'http';
+    this.hostHeaders = isPlain ? undefined : host?.secureResponseHeaders;
     if (host === undefined && table.fallback === undefined) return 'route-not-found';
     const normal = normalizePath(this.path, host?.pathPolicy ?? strictPathPolicy);
     if (normal.kind === 'Refused') return 'path-rejected';
     this.path = normal.path;
-    // A trusted proxy may have ended TLS in front of us.
-    const isPlain = security === undefined && scheme === 'http';
     const plaintext = isPlain && host !== undefined ? host.plaintextFor(this.path) : 'Serve';
     if (plaintext !== 'Serve') {
       this.mustUpgrade = plaintext === 'Redirect' && this.authority !== '';
       return this.mustUpgrade ? undefined : 'plaintext-rejected';
     }
-    this.route = host?.match(this)?.route ?? table.fallback;
+    const taken = host?.match(this)?.route;
+    this.route = taken ?? table.fallback;
+    if (isPlain) this.responseHeaders = this.route?.filters?.responseHeaders;
+    else this.responseHeaders = taken === undefined ? this.hostHeaders : taken.secureResponseHeaders;
     return this.route === undefined ? 'route-not-found' : undefined;
   }
 

@@ -1,5 +1,5 @@
 // What a worker serves by: one revision of routes and the live upstreams that it names.
-import type { Settings } from '#model/route-model.ts';
+import type { Settings, TlsVersion } from '#model/route-model.ts';
 import type { CompiledRoute } from '#route/compiled-route.ts';
 import type { RouteTable } from '#route/route-table.ts';
 import type { TlsContext } from '#transport/secure-transport.ts';
@@ -7,7 +7,14 @@ import type { Upstream } from '#upstream/upstream.ts';
 
 /** What is served for the name of a ClientHello. */
 export type TlsSelection =
-  | { readonly kind: 'Selected'; readonly context: TlsContext; readonly tlsKey: string }
+  | {
+      readonly kind: 'Selected';
+      readonly context: TlsContext;
+      readonly tlsKey: string;
+      readonly minVersion: TlsVersion;
+    }
+  /** A backend ends TLS. */
+  | { readonly kind: 'Passthrough'; readonly route: CompiledRoute }
   /** There is no such host. */
   | { readonly kind: 'UnknownName' }
   /** The host has none, or none that can be used. */

@@ -1,9 +1,13 @@
 // An accepted connection until it is a client connection with TLS: its first bytes say for which name it is made.
 //
 //   [PROXY header] --> ClientHello --> context of that name --> handshake --> ClientConnection
-//                         \-- no name, no certificate, not TLS: an alert, and the end --/
+//                         |\-- a host whose backends end TLS --> Passthrough
+//                         \-- no name, no certificate, not TLS: an alert, and the end
+import type { TlsVersion } from '#model/route-model.ts';
+import type { CompiledRoute } from '#route/compiled-route.ts';
 import { Alert, fatalAlert } from '#tls/alert.ts';
 import { parseClientHello } from '#tls/client-hello.ts';
+import type { ClientHello } from '#tls/client-hello.ts';
 import type { SecureEvents, SecureTransport } from '#transport/secure-transport.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
@@ -12,12 +16,16 @@ import { ClientConnection } from './client-connection.ts';
 import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
 import { Http2Connection } from './http2-connection.ts';
 import { LingeringClose } from './lingering-close.ts';
+import { Passthrough } from './passthrough.ts';
 import { Peer } from './peer.ts';
 import type { Security } from './peer.ts';
 import type { HandshakeOutcome, ProxyContext } from './proxy-context.ts';
+import type { ServingTable } from './serving-table.ts';
 
 /** What is spoken over TLS here, the preferred one first. */
 const protocols: readonly string[] = ['h2', 'http/1.1'];
+/** As a ClientHello says it. */
+const lowestOf: Readonly<Record<TlsVersion, number>> = { '1.2': 0x0303, '1.3': 0x0304 };
 const nothing = Buffer.alloc(0);
 
 export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
@@ -33,6 +41,7 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
   /** How it ended is known, and counted. */
   #isDecided = false;
   #lingering: LingeringClose | undefined = undefined;
+  #passthrough: Passthrough | undefined = undefined;
 
   constructor(context: ProxyContext, owner: ConnectionOwner, transport: SecureTransport, socket: Socket) {
     this.#context = context;
@@ -47,6 +56,7 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
   }
 
   onBytes(bytes: Buffer): void {
+    this.#passthrough?.onBytes(bytes);
     this.#lingering?.onBytes();
     if (this.#isDecided) return;
     const rest = this.#peer.isUnknown ? this.#peer.introduce(this.#context, bytes) : bytes;
@@ -69,12 +79,13 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
         this.#refuse(read.alert, 'malformed');
         return;
       case 'Hello':
-        this.#answer(read.hello.serverName);
+        this.#answer(read.hello);
     }
   }
 
-  #answer(serverName: string | undefined): void {
-    const selection = this.#context.table?.selectTls(serverName);
+  #answer({ serverName, version }: ClientHello): void {
+    const { table } = this.#context;
+    const selection = table?.selectTls(serverName);
     switch (selection?.kind) {
       case undefined:
       case 'NoCertificate':
@@ -83,7 +94,14 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
       case 'UnknownName':
         this.#refuse(Alert.UnrecognizedName, 'unknown-name');
         return;
+      case 'Passthrough':
+        this.#passThrough(table!, selection.route, serverName ?? '');
+        return;
       case 'Selected': {
+        if (version < lowestOf[selection.minVersion]) {
+          this.#refuse(Alert.ProtocolVersion, 'version-too-low');
+          return;
+        }
         const received = this.#received;
         this.#received = nothing;
         this.#socket = this.#transport.secure(
@@ -107,6 +125,25 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
     this.#owner.onConnectionReplaced(this, connection);
   }
 
+  #passThrough(table: ServingTable, route: CompiledRoute, serverName: string): void {
+    this.#decide('passed-through');
+    const { address } = this.#peer;
+    const received = this.#received;
+    this.#received = nothing;
+    this.#passthrough = new Passthrough(
+      this.#context,
+      this.#owner,
+      this.#socket,
+      table,
+      route,
+      serverName,
+      address,
+      received,
+    );
+    this.#owner.onConnectionReplaced(this, this.#passthrough);
+    this.#passthrough.begin();
+  }
+
   #refuse(alert: Alert, outcome: HandshakeOutcome): void {
     const record = fatalAlert(alert);
     this.#socket.write(record, 0, record.length);
@@ -115,13 +152,20 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
     this.#lingering = new LingeringClose(this.#context, this.#socket, () => this.destroy());
   }
 
-  onDrain(): void {}
+  onDrain(): void {
+    this.#passthrough?.onDrain();
+  }
 
   onEnd(): void {
-    this.#socket.destroy();
+    if (this.#passthrough === undefined) this.#socket.destroy();
+    else this.#passthrough.onEnd();
   }
 
   onClose(): void {
+    if (this.#passthrough !== undefined) {
+      this.#passthrough.onClose();
+      return;
+    }
     this.#decide('failed');
     this.#lingering?.onClose();
     this.#owner.onConnectionClosed(this);

@@ -1,8 +1,12 @@
-// After a 101: bytes of another protocol, both ways as they come, until both sides have ended or nothing moves any more.
+// After a 101: a WebSocket, its bytes both ways as they come, until both sides have ended or nothing moves any more.
 //
 //   client -- onClientBytes --> backend        a FIN of one side is passed on to the other; when both have come, it is over
 //   client <-- onTunnelBytes -- backend        whoever cannot take more pauses the other
+//
+// At the end of a drain both are told so: a Close frame and the FIN, as soon as no other frame would be cut by it. From there on
+// nothing is passed on in that direction.
 import type { FaultCode } from '#http/fault.ts';
+import { goingAway, maskedGoingAway, WebSocketFrames } from '#http/websocket-frames.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
 import type { TunnelUser, UpstreamRequest } from '#upstream/upstream-request.ts';
@@ -24,7 +28,10 @@ export class Tunnel implements TunnelUser, TimerOwner {
   readonly #connection: UpstreamRequest;
   readonly #idleMs: number;
   readonly #timer = new Timer(this);
+  readonly #clientFrames = new WebSocketFrames();
+  readonly #backendFrames = new WebSocketFrames();
   #activityMs: number;
+  #isLeaving = false;
   #isBackendBlocked = false;
   #hasClientEnded = false;
   #hasBackendEnded = false;
@@ -37,11 +44,32 @@ export class Tunnel implements TunnelUser, TimerOwner {
     this.#idleMs = idleMs;
     this.#activityMs = context.now();
     if (idleMs > 0) context.timers.set(this.#timer, idleMs);
+    context.tunnels.add(this);
   }
 
-  /** The exchange is over for another reason. */
+  /** It is over, or the exchange is for another reason. */
   stop(): void {
     this.#context.timers.clear(this.#timer);
+    this.#context.tunnels.delete(this);
+  }
+
+  /** There is little time left. Whose frame ends too late, or whose reader has stalled, is ended without a word. */
+  leave(): void {
+    this.#isLeaving = true;
+    if (this.#backendFrames.isBetweenFrames) this.#leaveClient();
+    if (this.#clientFrames.isBetweenFrames) this.#leaveBackend();
+  }
+
+  #leaveClient(): void {
+    if (this.#hasBackendEnded) return;
+    if (!this.#backendFrames.hasClose) this.#sendToClient(goingAway);
+    this.onTunnelEnd();
+  }
+
+  #leaveBackend(): void {
+    if (this.#hasClientEnded) return;
+    if (!this.#clientFrames.hasClose) this.#sendToBackend(maskedGoingAway());
+    this.onClientEnd();
   }
 
   // From the client
@@ -51,8 +79,19 @@ export class Tunnel implements TunnelUser, TimerOwner {
   }
 
   onClientBytes(bytes: Buffer): void {
-    this.#owner.requestBytes += bytes.length;
+    if (this.#hasClientEnded) return;
     this.#activityMs = this.#context.now();
+    if (this.#isLeaving) {
+      this.#sendToBackend(bytes.subarray(0, this.#clientFrames.pushFrame(bytes, 0)));
+      if (this.#clientFrames.isBetweenFrames) this.#leaveBackend();
+      return;
+    }
+    this.#clientFrames.push(bytes);
+    this.#sendToBackend(bytes);
+  }
+
+  #sendToBackend(bytes: Buffer): void {
+    this.#owner.requestBytes += bytes.length;
     this.#connection.addTunnel(bytes);
     if (!this.#connection.flush()) this.#isBackendBlocked = true;
   }
@@ -72,8 +111,19 @@ export class Tunnel implements TunnelUser, TimerOwner {
   // From the backend
 
   onTunnelBytes(bytes: Buffer): void {
-    this.#owner.responseBytes += bytes.length;
+    if (this.#hasBackendEnded) return;
     this.#activityMs = this.#context.now();
+    if (this.#isLeaving) {
+      this.#sendToClient(bytes.subarray(0, this.#backendFrames.pushFrame(bytes, 0)));
+      if (this.#backendFrames.isBetweenFrames) this.#leaveClient();
+      return;
+    }
+    this.#backendFrames.push(bytes);
+    this.#sendToClient(bytes);
+  }
+
+  #sendToClient(bytes: Buffer): void {
+    this.#owner.responseBytes += bytes.length;
     if (!this.#owner.downstream.sendTunnel(bytes)) this.#connection.pause();
   }
 
@@ -84,6 +134,7 @@ export class Tunnel implements TunnelUser, TimerOwner {
   }
 
   onTunnelEnd(): void {
+    if (this.#hasBackendEnded) return;
     this.#hasBackendEnded = true;
     this.#owner.downstream.endTunnel();
     this.#finish();

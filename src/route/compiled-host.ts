@@ -1,4 +1,6 @@
 // The routes of one host, indexed by path: a Map for exact paths, one for prefixes, a list for expressions.
+import type { HeaderChanges } from '#filter/header-changes.ts';
+import { secureResponseHeaders } from '#filter/strict-transport.ts';
 import { isChallenge } from '#model/request-path.ts';
 import { hostKey } from '#model/route-model.ts';
 import type { PathPolicy, Plaintext, VirtualHost } from '#model/route-model.ts';
@@ -13,6 +15,10 @@ export class CompiledHost {
   readonly pathPolicy: PathPolicy;
   /** What a connection must have been made for to carry its requests; empty: there is no certificate. */
   readonly tlsKey: string;
+  /** What is done to the fields of responses with TLS that no rule has a say in. */
+  readonly secureResponseHeaders: HeaderChanges | undefined;
+  /** The rule that takes whole connections: backends end their TLS. */
+  readonly passthrough: CompiledRoute | undefined;
   /** In order of precedence. */
   readonly candidates: readonly Candidate[];
   readonly #exact = new Map<string, Candidate[]>();
@@ -24,12 +30,18 @@ export class CompiledHost {
     this.key = hostKey(host.pattern);
     this.source = host;
     this.pathPolicy = host.pathPolicy;
-    this.tlsKey = host.certificates.join(' ');
+    this.tlsKey = tlsKeyOf(host);
+    const { strictTransport } = host;
+    this.secureResponseHeaders =
+      strictTransport.kind === 'Unsaid' ? undefined : secureResponseHeaders([], strictTransport);
     const candidates: Candidate[] = [];
+    let passthrough: CompiledRoute | undefined;
     for (const rule of host.rules) {
-      const route = new CompiledRoute(rule);
+      const route = new CompiledRoute(rule, strictTransport);
+      if (host.tlsMode === 'Passthrough' && rule.matches.length === 0) passthrough ??= route;
       for (const match of rule.matches) candidates.push(new Candidate(match, route, candidates.length));
     }
+    this.passthrough = passthrough;
     this.candidates = candidates.sort(comparePrecedence);
     for (const candidate of this.candidates) this.#index(candidate);
   }
@@ -85,6 +97,11 @@ export class CompiledHost {
     if (found === undefined) index.set(path.value, [candidate]);
     else found.push(candidate);
   }
+}
+
+/** What is proved to a client, and what is asked of it. */
+function tlsKeyOf({ certificates, minTlsVersion }: VirtualHost): string {
+  return certificates.length === 0 ? '' : `${minTlsVersion} ${certificates.join(' ')}`;
 }
 
 function firstFit(candidates: readonly Candidate[], request: MatchRequest): Candidate | undefined {

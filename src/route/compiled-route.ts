@@ -1,7 +1,11 @@
 // One rule of one object, ready to serve: its backends with weights summed up.
 import { compileFilters } from '#filter/rule-filters.ts';
 import type { RuleFilters } from '#filter/rule-filters.ts';
-import type { Backend, Rule, RuleRef, Timeouts } from '#model/route-model.ts';
+import type { HeaderChanges } from '#filter/header-changes.ts';
+import { secureResponseHeaders } from '#filter/strict-transport.ts';
+import type { Backend, Rule, RuleRef, StrictTransport, Timeouts } from '#model/route-model.ts';
+
+const unsaid: StrictTransport = { kind: 'Unsaid' };
 
 export class CompiledRoute {
   readonly ref: RuleRef;
@@ -12,13 +16,20 @@ export class CompiledRoute {
   readonly timeouts: Timeouts;
   /** Undefined for a rule without any. */
   readonly filters: RuleFilters | undefined;
+  /** What is done to the fields of responses with TLS: what the rule does to all, and what the host says of itself. */
+  readonly secureResponseHeaders: HeaderChanges | undefined;
 
-  constructor(rule: Rule) {
+  /** `strictTransport`: of its host. */
+  constructor(rule: Rule, strictTransport: StrictTransport = unsaid) {
     this.ref = rule.ref;
     this.objectId = `${rule.ref.namespace}/${rule.ref.name}`;
     this.backends = rule.backends;
     this.timeouts = rule.timeouts;
     this.filters = compileFilters(rule.filters);
+    this.secureResponseHeaders =
+      strictTransport.kind === 'Unsaid'
+        ? this.filters?.responseHeaders
+        : secureResponseHeaders(rule.filters, strictTransport);
     this.totalWeight = rule.backends.reduce((sum, backend) => sum + backend.weight, 0);
   }
 

@@ -5,6 +5,7 @@ export const Alert = {
   UnexpectedMessage: 10,
   RecordOverflow: 22,
   IllegalParameter: 47,
+  AccessDenied: 49,
   DecodeError: 50,
   ProtocolVersion: 70,
   InternalError: 80,

@@ -1,6 +1,6 @@
 // The certificates of a tls.crt: parsed, and in the one order that a server may send them in (RFC 8446 4.4.2).
-import { X509Certificate } from 'node:crypto';
-import { kindOfKey } from './key-kind.ts';
+import type { X509Certificate } from 'node:crypto';
+import { causeOfKey, parseCertificate } from './certificate.ts';
 import { parsePem } from './pem.ts';
 
 /** Leaf first, and never empty. */
@@ -54,16 +54,6 @@ function unfit(fault: string): ChainCheck {
   return { kind: 'Unfit', fault };
 }
 
-function parseCertificate(der: Buffer): X509Certificate | undefined {
-  try {
-    const certificate = new X509Certificate(der);
-    // The parser looks for PEM inside the bytes first, and leaves bytes after the certificate unread.
-    return certificate.raw.equals(der) ? certificate : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Whether `issuer` issued `certificate`: by its names and key identifiers, and by its signature. */
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   try {
@@ -87,15 +77,6 @@ function faultOfEach(certificates: readonly X509Certificate[]): string | undefin
       return `${name} is signed with an algorithm that clients do not accept`;
   }
   return undefined;
-}
-
-function causeOfKey(certificate: X509Certificate): string | undefined {
-  try {
-    const kind = kindOfKey(certificate.publicKey);
-    return kind.kind === 'Unfit' ? kind.cause : undefined;
-  } catch {
-    return 'a public key that cannot be parsed';
-  }
 }
 
 /** A CA certificate serves no host, but alone and self-signed it is what `openssl req -x509` makes. */

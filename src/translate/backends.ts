@@ -65,7 +65,7 @@ export function resolveBackend(
   const port = portOf(service, target.port);
   if (port === undefined)
     return unresolved('PortNotFound', places.port, `Service ${key} has no TCP port ${target.port}`);
-  return { kind: 'Resolved', use: { id: `${key}:${port.port}`, at: places.at } };
+  return { kind: 'Resolved', use: { id: `${key}:${port.port}`, at: places.at, tls: undefined } };
 }
 
 /** A Service of type ExternalName need not list its ports: any number goes to the same name. */
@@ -75,7 +75,7 @@ export function portOf(service: Service, wanted: number | string): ServicePort |
       (typeof wanted === 'number' ? each.port === wanted : each.name === wanted) && each.protocol === 'TCP',
   );
   if (found !== undefined || service.type !== 'ExternalName' || typeof wanted !== 'number') return found;
-  return { name: '', port: wanted, protocol: 'TCP' };
+  return { name: '', port: wanted, protocol: 'TCP', appProtocol: '' };
 }
 
 /** An unresolved reference keeps its share of the requests: they are answered with 503, not sent to its siblings. */

@@ -11,6 +11,7 @@ import type { Certificate } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 import { checkKeyPair, namesCover, validityAt } from '#tls/key-pair.ts';
 import type { KeyPair, PairCheck, Validity } from '#tls/key-pair.ts';
+import { dataOf } from './secret-data.ts';
 
 export type SecretState =
   | { readonly kind: 'Served'; readonly certificate: Certificate; readonly leaf: KeyPair['leaf'] }
@@ -184,19 +185,6 @@ function validityOn(leaf: KeyPair['leaf'], day: string): Validity {
 function idOf(object: KubernetesObject): string {
   const { namespace, name } = readMeta(object);
   return `${namespace}/${name}`;
-}
-
-/** Base64, as the API server gives it; empty for what is none, which then is no PEM either. */
-function dataOf(object: KubernetesObject, key: string): string {
-  const { data, stringData } = object as Readonly<Record<string, unknown>>;
-  const plain = textAt(stringData, key);
-  return plain === '' ? Buffer.from(textAt(data, key), 'base64').toString('utf8') : plain;
-}
-
-function textAt(values: unknown, key: string): string {
-  if (typeof values !== 'object' || values === null || !Object.hasOwn(values, key)) return '';
-  const text = (values as Readonly<Record<string, unknown>>)[key];
-  return typeof text === 'string' ? text : '';
 }
 
 /** `namespace/secret` and what cert-manager says of it, for a Certificate that is not ready. */

@@ -5,7 +5,7 @@ import type { Endpoint, ZoneHint } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 
 /** As much as fits beside the endpoints of an upstream: those of 10,000 with one zone each do. */
-const hintBytes = 100_000;
+export const hintBytes = 100_000;
 
 export interface HintedEndpoint {
   readonly endpoint: Endpoint;
@@ -39,6 +39,7 @@ export function translateEndpoints(
 export function translateHints(
   endpoints: readonly HintedEndpoint[],
   zonesWithNodes: ReadonlySet<string>,
+  roomBytes: number = hintBytes,
 ): readonly ZoneHint[] {
   const byZone = new Map<string, number[]>();
   for (const [index, { endpoint, zones }] of endpoints.entries()) {
@@ -54,7 +55,7 @@ export function translateHints(
   const hints = [...byZone]
     .map(([zone, indexes]) => ({ zone, endpoints: indexes }))
     .sort((a, b) => compareText(a.zone, b.zone));
-  return Buffer.byteLength(JSON.stringify(hints)) > hintBytes ? [] : hints;
+  return Buffer.byteLength(JSON.stringify(hints)) > roomBytes ? [] : hints;
 }
 
 function familiesInOrder(service: Service): readonly string[] {

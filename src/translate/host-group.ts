@@ -3,20 +3,12 @@
 import type { Problem } from '#api/problem.ts';
 import { canonicalJson } from '#model/canonical-json.ts';
 import { hostBytes } from '#model/limits.ts';
-import { plainTls } from '#model/plain-terms.ts';
 import { strictPathPolicy } from '#model/request-path.ts';
-import type {
-  HostPattern,
-  Match,
-  PathPolicy,
-  Plaintext,
-  Rule,
-  RuleRef,
-  VirtualHost,
-} from '#model/route-model.ts';
+import type { HostPattern, PathPolicy, Rule, RuleRef, TlsMode, VirtualHost } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 import type { Claim } from './cluster-view.ts';
-import type { TranslatedHost, TranslatedObject, WantedPlaintext } from './translated-object.ts';
+import { HostTls } from './host-tls.ts';
+import type { TranslatedHost, TranslatedObject } from './translated-object.ts';
 
 export interface Member {
   readonly object: TranslatedObject;
@@ -116,21 +108,28 @@ function buildVirtualHost(
   const certificates = new Set<string>();
   let pathPolicy: PathPolicy | undefined;
   let policyOwner = '';
-  const plaintext = new PlaintextChoice();
+  const tls = new HostTls(tlsModeOf(members));
   let bytes = 0;
   const serve = ({ object, host }: Member, ids: readonly string[]): void => {
     served.add(object);
     for (const id of ids) certificates.add(id);
-    const winner = plaintext.add(host.plaintext, `${object.ref.namespace}/${object.ref.name}`);
-    if (winner !== undefined)
+    for (const { field, winner } of tls.add(host.tls, `${object.ref.namespace}/${object.ref.name}`))
       report(object, {
-        reason: 'PlaintextConflict',
-        at: 'spec.tls.plaintext',
-        message: `"${hostname}" has the tls.plaintext of the older route ${winner}`,
+        reason: field === 'plaintext' ? 'PlaintextConflict' : 'TlsConflict',
+        at: `spec.tls.${field}`,
+        message: `"${hostname}" has the tls.${field} of the older route ${winner}`,
       });
   };
   for (const { member, isDefault } of inOrder(members)) {
     const { object, host } = member;
+    if (host.tlsMode !== 'AsOthers' && host.tlsMode !== tls.mode) {
+      report(object, {
+        reason: 'TlsConflict',
+        at: object.ref.kind === 'Ingress' ? host.at : 'spec.tls.mode',
+        message: `TLS of "${hostname}" is of mode ${tls.mode}, as the older objects of this host have it`,
+      });
+      continue;
+    }
     const { kept, hasConflict } = keepUntakenMatches(hostname, member, isDefault, taken, report);
     const ids = servableIds(member, isServable);
     const newIds = ids.filter((id) => !certificates.has(id));
@@ -158,7 +157,7 @@ function buildVirtualHost(
         message: `"${hostname}" has the path policy of the older route ${policyOwner}`,
       });
     }
-    for (const rule of kept) for (const match of rule.matches) taken.set(canonicalJson(match), rule.ref);
+    for (const rule of kept) for (const key of matchKeys(rule)) taken.set(key, rule.ref);
     bytes += keptBytes;
     rules.push(...kept);
     serve(member, ids);
@@ -168,8 +167,7 @@ function buildVirtualHost(
       pattern,
       pathPolicy: pathPolicy ?? strictPathPolicy,
       certificates: [...certificates].sort(compareText),
-      plaintext: plaintext.chosen,
-      ...plainTls,
+      ...tls.terms,
       rules,
     },
     served: [...served],
@@ -177,27 +175,17 @@ function buildVirtualHost(
   };
 }
 
-/** What plain HTTP of a host gets: as the oldest object says that says anything; else a redirect where any has TLS. */
-class PlaintextChoice {
-  #said: Plaintext | undefined = undefined;
-  #owner = '';
-  #hasTls = false;
+/** As the oldest has it; those that go with anything are no hindrance. */
+function tlsModeOf(members: readonly Member[]): TlsMode {
+  for (const { host } of members) if (host.tlsMode !== 'AsOthers') return host.tlsMode;
+  return 'Terminate';
+}
 
-  get chosen(): Plaintext {
-    return this.#said ?? (this.#hasTls ? 'Redirect' : 'Serve');
-  }
+const wholeConnections = 'whole connections';
 
-  /** Returns the older object that has said something else. */
-  add(wanted: WantedPlaintext, owner: string): string | undefined {
-    if (wanted === 'Unsaid') return undefined;
-    this.#hasTls = true;
-    if (wanted === 'Default') return undefined;
-    if (this.#said === undefined) {
-      this.#said = wanted;
-      this.#owner = owner;
-    }
-    return this.#said === wanted ? undefined : this.#owner;
-  }
+/** What only one rule of a host can take. */
+function matchKeys({ matches }: Rule): readonly string[] {
+  return matches.length === 0 ? [wholeConnections] : matches.map((match) => canonicalJson(match));
 }
 
 function servableIds(
@@ -234,8 +222,9 @@ function keepUntakenMatches(
   let hasConflict = false;
   const kept = host.rules.flatMap(({ rule, places, isDefault: isOfDefaults }): readonly Rule[] => {
     if (isOfDefaults !== isDefault) return [];
-    const matches = rule.matches.filter((match: Match, index) => {
-      const winner = taken.get(canonicalJson(match));
+    const keys = matchKeys(rule);
+    const isFree = keys.map((key, index) => {
+      const winner = taken.get(key);
       if (winner === undefined) return true;
       // A rule that takes everything leaves nothing for it, which is no fault; another default backend is one.
       if (isDefault && winner.rule !== rule.ref.rule) return false;
@@ -248,8 +237,8 @@ function keepUntakenMatches(
       });
       return false;
     });
-    if (matches.length === 0) return [];
-    return [matches.length === rule.matches.length ? rule : { ...rule, matches }];
+    if (!isFree.includes(true)) return [];
+    return [isFree.includes(false) ? { ...rule, matches: rule.matches.filter((_, at) => isFree[at]) } : rule];
   });
   return { kept, hasConflict };
 }

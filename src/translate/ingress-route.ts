@@ -3,21 +3,22 @@ import type { IngressRoute, Rule as RouteRule } from '#api/ingress-route.ts';
 import type { Problem } from '#api/problem.ts';
 import { strictPathPolicy } from '#model/request-path.ts';
 import type { PathPolicy } from '#model/route-model.ts';
+import { withBackendTls } from './backend-tls.ts';
 import { backendOf, placesOf, resolveBackend } from './backends.ts';
-import type { ServiceLookup } from './backends.ts';
 import { defaultDoubtfulPath, timeoutsWithDefaults } from './defaults.ts';
 import { translateFilters } from './filters.ts';
+import type { Lookup } from './lookup.ts';
 import { translateMatches } from './matches.ts';
-import type { TranslatedObject, TranslatedRule, UpstreamUse } from './translated-object.ts';
+import type { TranslatedObject, TranslatedRule, UpstreamUse, WantedTls } from './translated-object.ts';
 
-export function translateIngressRoute(route: IngressRoute, services: ServiceLookup): TranslatedObject {
+export function translateIngressRoute(route: IngressRoute, lookup: Lookup): TranslatedObject {
   const pathPolicy = pathPolicyOf(route);
   const found: Found = { uses: [], problems: [], faults: [] };
   const rules = route.rules.map((rule, number) =>
-    translateRule(route, rule, number, pathPolicy, services, found),
+    translateRule(route, rule, number, pathPolicy, lookup, found),
   );
   const secretNames = route.tls?.certificateRefs ?? [];
-  const plaintext = route.tls === undefined ? 'Unsaid' : (route.tls.plaintext ?? 'Default');
+  const tls = wantedTls(route);
   return {
     ref: { kind: 'IngressRoute', namespace: route.namespace, name: route.name },
     creationTimestamp: route.creationTimestamp,
@@ -29,9 +30,28 @@ export function translateIngressRoute(route: IngressRoute, services: ServiceLook
       at: `spec.hostnames[${index}]`,
       rules,
       secretNames,
-      plaintext,
+      tls,
+      tlsMode: route.tls?.mode ?? 'Terminate',
     })),
     ...found,
+  };
+}
+
+function wantedTls({ tls }: IngressRoute): WantedTls | undefined {
+  if (tls === undefined) return undefined;
+  const policy = tls.strictTransportSecurity;
+  return {
+    plaintext: tls.plaintext,
+    minVersion: tls.minVersion,
+    strictTransport:
+      policy === undefined
+        ? undefined
+        : {
+            kind: 'Said',
+            maxAgeSeconds: Math.floor(policy.maxAgeMs / 1000),
+            includeSubdomains: policy.includeSubDomains ?? false,
+            preload: policy.preload ?? false,
+          },
   };
 }
 
@@ -58,18 +78,21 @@ function translateRule(
   { name, matches: wanted, filters, policy, backendRefs, timeouts }: RouteRule,
   number: number,
   pathPolicy: PathPolicy,
-  services: ServiceLookup,
+  lookup: Lookup,
   { uses, problems, faults }: Found,
 ): TranslatedRule {
   const at = `spec.rules[${number}]`;
   const backends = backendRefs.map((ref, refNumber) => {
     const places = placesOf(`${at}.backendRefs[${refNumber}]`);
-    const resolved = resolveBackend(ref, route.namespace, places, services);
+    const found = resolveBackend(ref, route.namespace, places, lookup);
+    const resolved = withBackendTls(found, ref.tls, route.namespace, places.at, lookup);
     if (resolved.kind === 'Resolved') uses.push(resolved.use);
     else problems.push(resolved.problem);
     return backendOf(ref, resolved);
   });
-  const matches = translateMatches(wanted, pathPolicy, at, faults);
+  // Without a match no request can take it: whole connections do.
+  const isPassthrough = route.tls?.mode === 'Passthrough';
+  const matches = isPassthrough ? [] : translateMatches(wanted, pathPolicy, at, faults);
   return {
     rule: {
       ref: {

@@ -9,7 +9,13 @@ import { classNameOf, isSolver } from './class-of-ingress.ts';
 import { defaultPath, defaultWeight, timeoutsWithDefaults } from './defaults.ts';
 import { secretsByHost } from './ingress-secrets.ts';
 import { translateMatches } from './matches.ts';
-import type { TranslatedHost, TranslatedObject, TranslatedRule, UpstreamUse } from './translated-object.ts';
+import type {
+  TranslatedHost,
+  TranslatedObject,
+  TranslatedRule,
+  UpstreamUse,
+  WantedTls,
+} from './translated-object.ts';
 
 /** The Ingress, and what is found on the way. */
 interface Work {
@@ -24,6 +30,9 @@ interface HostRules {
   readonly at: string;
   readonly rules: TranslatedRule[];
 }
+
+/** `spec.tls` has words for certificates alone. */
+const nothingSaid: WantedTls = { plaintext: undefined, minVersion: undefined, strictTransport: undefined };
 
 const everything: Match = {
   path: { kind: 'PathPrefix', value: defaultPath },
@@ -46,8 +55,9 @@ export function translateIngress(ingress: Ingress, services: ServiceLookup): Tra
     pathPolicy: strictPathPolicy,
     hosts: [...hosts].map(([hostname, { at, rules }]): TranslatedHost => {
       const secretNames = secrets.get(hostname) ?? [];
-      const plaintext = secretNames.length === 0 ? 'Unsaid' : 'Default';
-      return { hostname, depth: 'OneLabel', at, rules, secretNames, plaintext };
+      const tls = secretNames.length === 0 ? undefined : nothingSaid;
+      const tlsMode = isSolver(ingress) ? 'AsOthers' : 'Terminate';
+      return { hostname, depth: 'OneLabel', at, rules, secretNames, tls, tlsMode };
     }),
     uses: work.uses,
     problems: work.problems,

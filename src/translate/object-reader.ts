@@ -4,17 +4,18 @@ import { controllerName, readIngressClass } from '#api/ingress-class.ts';
 import type { IngressClass } from '#api/ingress-class.ts';
 import { parseIngress } from '#api/ingress.ts';
 import { parseIngressRoute } from '#api/ingress-route.ts';
-import type { IssuerRef } from '#api/ingress-route.ts';
+import type { IssuerRef } from '#api/route-tls.ts';
 import { refOf } from '#api/kubernetes-object.ts';
 import type { KubernetesObject, ObjectRef } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';
 import type { Service } from '#api/service.ts';
 import { compareText } from '#model/text-order.ts';
-import type { ServiceLookup } from './backends.ts';
+import type { AuthorityIndex, AuthorityState } from './authorities.ts';
 import { whyIngressNotOurs } from './class-of-ingress.ts';
 import { whyNotOurs } from './class-of-route.ts';
 import { translateIngress } from './ingress.ts';
 import { translateIngressRoute } from './ingress-route.ts';
+import type { Lookup } from './lookup.ts';
 import type { ServiceIndex } from './service-index.ts';
 import type { TranslatedObject } from './translated-object.ts';
 import type { Verdict } from './verdict.ts';
@@ -23,29 +24,32 @@ export type ReadObject =
   | { readonly kind: 'Fit'; readonly object: TranslatedObject; readonly issuer: IssuerRef | undefined }
   | { readonly kind: 'Unfit'; readonly verdict: Verdict };
 
+/** What it was answered, by what it asked for. */
 interface Asked {
-  readonly key: string;
-  readonly service: Service | undefined;
+  readonly services: Map<string, Service | undefined>;
+  readonly authorities: Map<string, AuthorityState>;
 }
 
 interface Known {
   readonly read: ReadObject;
   /** What it was read from: a spec may stand in several objects of one file. */
   readonly ref: ObjectRef;
-  readonly asked: readonly Asked[];
+  readonly asked: Asked;
   readonly classes: readonly IngressClass[];
 }
 
 export class ObjectReader {
   readonly #index: ServiceIndex;
+  readonly #authorities: AuthorityIndex;
   readonly #allowsExternalNames: boolean;
   /** By the spec: an object whose status has changed is shown with the same one. */
   readonly #known = new WeakMap<object, Known>();
   #classObjects: readonly KubernetesObject[] | undefined = undefined;
   #classes: readonly IngressClass[] = [];
 
-  constructor(index: ServiceIndex, allowsExternalNames: boolean) {
+  constructor(index: ServiceIndex, authorities: AuthorityIndex, allowsExternalNames: boolean) {
     this.#index = index;
+    this.#authorities = authorities;
     this.#allowsExternalNames = allowsExternalNames;
   }
 
@@ -65,17 +69,22 @@ export class ObjectReader {
     return true;
   }
 
-  /** The same value for as long as the object, its Services and the classes stay the same. */
+  /** The same value for as long as the object, its Services, those whom it trusts and the classes stay the same. */
   read(object: KubernetesObject): ReadObject {
     const ref = refOf(object);
     const known = this.#known.get(specOf(object));
     if (known !== undefined && this.#isAsBefore(known, ref)) return known.read;
-    const asked: Asked[] = [];
+    const asked: Asked = { services: new Map(), authorities: new Map() };
     const read = this.#read(object, ref, {
       service: (key) => {
         const service = this.#index.service(key);
-        asked.push({ key, service });
+        asked.services.set(key, service);
         return service;
+      },
+      authority: (id) => {
+        const authority = this.#authorities.authority(id);
+        asked.authorities.set(id, authority);
+        return authority;
       },
       allowsExternalNames: this.#allowsExternalNames,
     });
@@ -87,23 +96,26 @@ export class ObjectReader {
     const { ref, asked, classes } = known;
     if (classes !== this.#classes || ref.name !== name || ref.namespace !== namespace || ref.kind !== kind)
       return false;
-    return asked.every(({ key, service }) => this.#index.service(key) === service);
+    for (const [key, service] of asked.services) if (this.#index.service(key) !== service) return false;
+    for (const [id, authority] of asked.authorities)
+      if (this.#authorities.authority(id) !== authority) return false;
+    return true;
   }
 
-  #read(object: KubernetesObject, ref: ObjectRef, services: ServiceLookup): ReadObject {
+  #read(object: KubernetesObject, ref: ObjectRef, lookup: Lookup): ReadObject {
     if (object.kind === 'Ingress') {
       const parsed = parseIngress(object);
       if (parsed.kind === 'Refused') return rejected(ref, parsed.problems);
       const foreign = whyIngressNotOurs(parsed.value, this.#classes);
       if (foreign !== undefined) return notOurs(ref, foreign);
-      return fitOrNot(ref, translateIngress(parsed.value, services), undefined);
+      return fitOrNot(ref, translateIngress(parsed.value, lookup), undefined);
     }
     const parsed = parseIngressRoute(object);
     if (parsed.kind === 'Refused') return rejected(ref, parsed.problems);
     const route = parsed.value;
     const foreign = whyNotOurs(route.ingressClassName, this.#classes);
     if (foreign !== undefined) return notOurs(ref, foreign);
-    return fitOrNot(ref, translateIngressRoute(route, services), route.tls?.issuerRef);
+    return fitOrNot(ref, translateIngressRoute(route, lookup), route.tls?.issuerRef);
   }
 }
 

@@ -4,15 +4,19 @@ import { readEndpointSlice, serviceIdOf } from '#api/endpoint-slice.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';
 import { readService } from '#api/service.ts';
-import type { Service } from '#api/service.ts';
+import type { Service, ServicePort } from '#api/service.ts';
 import { upstreamEndpoints } from '#model/limits.ts';
 import { ListDifference } from '#model/list-difference.ts';
-import { plainBackend } from '#model/plain-terms.ts';
 import type { Upstream } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
+import { termsOf } from './app-protocol.ts';
+import type { BackendTerms } from './app-protocol.ts';
+import { plainId } from './backend-tls.ts';
 import { portOf } from './backends.ts';
 import type { TranslateSettings } from './cluster-view.ts';
-import { translateEndpoints, translateHints } from './endpoints.ts';
+import { hintBytes, translateEndpoints, translateHints } from './endpoints.ts';
+import { SaidTerms, termsBytes } from './said-terms.ts';
+import type { UpstreamUse } from './translated-object.ts';
 
 export interface ResolvedUpstream {
   readonly upstream: Upstream;
@@ -37,6 +41,7 @@ export class ServiceIndex {
   /** By `namespace/name` of the Service. */
   readonly #slices = new Map<string, readonly KubernetesObject[]>();
   readonly #resolved = new Map<string, ResolvedUpstream>();
+  readonly #said = new SaidTerms();
   #zonesWithNodes: ReadonlySet<string> = new Set();
 
   constructor(settings: TranslateSettings) {
@@ -50,7 +55,7 @@ export class ServiceIndex {
   ): ServiceChanges {
     const forgotten = new Set<string>();
     const forget = (id: string): void => {
-      if (this.#resolved.delete(id)) forgotten.add(id);
+      for (const each of [id, ...this.#said.of(id)]) if (this.#resolved.delete(each)) forgotten.add(each);
     };
     const hasOtherServices = this.#updateServices(services, forget);
     const { added, removed } = this.#sliceList.update(slices);
@@ -77,13 +82,24 @@ export class ServiceIndex {
     return this.#services.get(key);
   }
 
+  /** What the objects that are there ask for, or no longer ask for. `by`: 1, 0 or -1. */
+  announce(uses: readonly UpstreamUse[], by: number): void {
+    if (by !== 0) for (const { id, tls } of uses) if (tls !== undefined) this.#said.count(id, tls, by);
+  }
+
+  /** Of all terms that references say. */
+  get termsBytes(): number {
+    return this.#said.bytes;
+  }
+
   /** The upstream `namespace/service:port`, of a port that the Service has; undefined when it has not. */
   upstream(id: string): ResolvedUpstream | undefined {
     const known = this.#resolved.get(id);
     if (known !== undefined) return known;
-    const key = serviceOf(id);
+    const plain = plainId(id);
+    const key = plain.slice(0, plain.indexOf(':'));
     const service = this.#services.get(key);
-    const resolved = service && this.#resolve(id, service, Number(id.slice(key.length + 1)));
+    const resolved = service && this.#resolve(id, service, Number(plain.slice(key.length + 1)));
     if (resolved === undefined) return undefined;
     this.#resolved.set(id, resolved);
     return resolved;
@@ -114,17 +130,27 @@ export class ServiceIndex {
     return hasChanged;
   }
 
+  /** Undefined where a reference has said something that nobody announced: never less than what it asked for. */
+  #termsOf(id: string, service: Service, port: ServicePort): BackendTerms | undefined {
+    const terms = termsOf(service, port);
+    if (plainId(id) === id) return terms;
+    const tls = this.#said.get(id);
+    return tls === undefined ? undefined : { ...terms, tls };
+  }
+
   #resolve(id: string, service: Service, portNumber: number): ResolvedUpstream | undefined {
     const { loadBalancing, externalNames } = this.#settings;
     const port = portOf(service, portNumber);
     if (port === undefined) return undefined;
+    const terms = this.#termsOf(id, service, port);
+    if (terms === undefined) return undefined;
     if (service.type === 'ExternalName') {
       const allowed = externalNames === 'Any' ? 'Any' : 'Public';
       return {
         upstream: {
           id,
           loadBalancing,
-          ...plainBackend,
+          ...terms,
           discovery: { kind: 'Dns', name: service.externalName, port: port.port, allowed },
           endpoints: [],
           zoneHints: [],
@@ -144,10 +170,10 @@ export class ServiceIndex {
       upstream: {
         id,
         loadBalancing,
-        ...plainBackend,
+        ...terms,
         discovery: listedEndpoints,
         endpoints: used.map(({ endpoint }) => endpoint),
-        zoneHints: hasHints ? translateHints(used, this.#zonesWithNodes) : [],
+        zoneHints: hasHints ? translateHints(used, this.#zonesWithNodes, roomForHints(terms)) : [],
       },
       problem: endpointsProblem(service, hasNames, all.length, used.length),
       hasHints,
@@ -162,8 +188,9 @@ function forgetPorts(service: Service | undefined, forget: (id: string) => void)
   for (const { port } of service?.ports ?? []) forget(`${service?.id}:${port}`);
 }
 
-function serviceOf(upstreamId: string): string {
-  return upstreamId.slice(0, upstreamId.lastIndexOf(':'));
+/** What is said of whom to trust stands in the same chunk. */
+function roomForHints({ tls }: Pick<Upstream, 'tls'>): number {
+  return tls.kind === 'None' ? hintBytes : hintBytes - termsBytes(tls);
 }
 
 function endpointsProblem(

@@ -2,6 +2,7 @@
 import type { Problem } from '#api/problem.ts';
 import { canonicalJson } from '#model/canonical-json.ts';
 import { modelBytes } from '#model/limits.ts';
+import { termsBytes } from './said-terms.ts';
 import type { ServiceIndex } from './service-index.ts';
 import { byAge } from './translated-object.ts';
 import type { TranslatedObject } from './translated-object.ts';
@@ -49,5 +50,7 @@ function rulesBytes({ hosts }: TranslatedObject): number {
 }
 
 function upstreamBytes(id: string, services: ServiceIndex): number {
-  return 2 * id.length + endpointBytes * (services.upstream(id)?.upstream.endpoints.length ?? 0);
+  const upstream = services.upstream(id)?.upstream;
+  const trusted = upstream?.tls.kind === 'Verified' ? termsBytes(upstream.tls) : 0;
+  return 2 * id.length + trusted + endpointBytes * (upstream?.endpoints.length ?? 0);
 }

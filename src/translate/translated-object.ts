@@ -1,7 +1,15 @@
 // What one object asks for, by itself: no other route can change what comes out here.
 import type { ObjectRef } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';
-import type { PathPolicy, Plaintext, Rule } from '#model/route-model.ts';
+import type {
+  PathPolicy,
+  Plaintext,
+  Rule,
+  StrictTransport,
+  TlsMode,
+  TlsVersion,
+  Upstream,
+} from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 
 export interface TranslatedObject {
@@ -21,10 +29,12 @@ export interface TranslatedObject {
 }
 
 export interface UpstreamUse {
-  /** `namespace/service:port`: the id of an Upstream. */
+  /** `namespace/service:port`, with more behind a space where `tls` is said: the id of an Upstream. */
   readonly id: string;
   /** Where the object refers to it. */
   readonly at: string;
+  /** Undefined: as the Service says. */
+  readonly tls: Upstream['tls'] | undefined;
 }
 
 export interface TranslatedHost {
@@ -37,11 +47,18 @@ export interface TranslatedHost {
   readonly rules: readonly TranslatedRule[];
   /** Names of the Secrets of the object's namespace that hold its certificates, in the object's order. */
   readonly secretNames: readonly string[];
-  readonly plaintext: WantedPlaintext;
+  /** Undefined: the object has nothing to do with TLS here. */
+  readonly tls: WantedTls | undefined;
+  /** Who ends TLS of this host; AsOthers: it serves beside whatever that is, as challenges of ACME do. */
+  readonly tlsMode: TlsMode | 'AsOthers';
 }
 
-/** Unsaid: the object has nothing to do with TLS here. Default: it has, and says nothing of plain HTTP. */
-export type WantedPlaintext = 'Unsaid' | 'Default' | Plaintext;
+/** What an object says of the TLS of its hosts; undefined where it says nothing. */
+export interface WantedTls {
+  readonly plaintext: Plaintext | undefined;
+  readonly minVersion: TlsVersion | undefined;
+  readonly strictTransport: StrictTransport | undefined;
+}
 
 export interface TranslatedRule {
   readonly rule: Rule;

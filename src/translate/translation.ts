@@ -1,5 +1,5 @@
 // What translation gives.
-import type { IssuerRef } from '#api/ingress-route.ts';
+import type { IssuerRef } from '#api/route-tls.ts';
 import type { ObjectRef } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';
 import type { RouteModel } from '#model/route-model.ts';

@@ -23,6 +23,7 @@ import type {
   VirtualHost,
 } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
+import { AuthorityIndex } from './authorities.ts';
 import { CertificateIndex, servedOf } from './certificate-index.ts';
 import type { ClusterView, TranslateSettings } from './cluster-view.ts';
 import { fallbackOf } from './fallback.ts';
@@ -45,6 +46,7 @@ export class Translator {
   readonly #settings: TranslateSettings;
   readonly #services: ServiceIndex;
   readonly #certificates = new CertificateIndex();
+  readonly #authorities = new AuthorityIndex();
   readonly #reader: ObjectReader;
   readonly #grouper: HostGrouper;
   readonly #upstreams: UpstreamSet;
@@ -66,7 +68,7 @@ export class Translator {
   constructor(settings: TranslateSettings) {
     this.#settings = settings;
     this.#services = new ServiceIndex(settings);
-    this.#reader = new ObjectReader(this.#services, settings.externalNames !== 'Refused');
+    this.#reader = new ObjectReader(this.#services, this.#authorities, settings.externalNames !== 'Refused');
     this.#grouper = new HostGrouper(settings.wildcardsClaimSubdomains);
     this.#upstreams = new UpstreamSet(this.#services);
   }
@@ -80,9 +82,10 @@ export class Translator {
     );
     const { secrets, issuedCertificates, lastGood, now } = view;
     const hasOtherSecrets = this.#certificates.update(secrets, issuedCertificates, lastGood, now);
+    const hasOtherAuthorities = this.#authorities.update(secrets);
     const hasOtherClasses = this.#reader.updateClasses(view.ingressClasses, this.#settings.assumedClass);
 
-    const changes = this.#readObjects(view, hasOtherServices || hasOtherClasses);
+    const changes = this.#readObjects(view, hasOtherServices || hasOtherClasses || hasOtherAuthorities);
     const changed = this.#group(changes, view, hasOtherSecrets);
     const { fallback, problems } = fallbackOf(this.#settings, this.#services);
     const otherProblems = this.#upstreams.update(changed, this.#grouper.groups, fallback, upstreams);
@@ -142,6 +145,7 @@ export class Translator {
     for (const object of touched) {
       const isThere = (this.#fit.get(object) ?? 0) > 0;
       if (!isThere) this.#fit.delete(object);
+      this.#services.announce(object.uses, Number(isThere) - Number(wasThere.get(object) === true));
       if (isThere && wasThere.get(object) !== true) added.push(object);
       if (!isThere && wasThere.get(object) === true) removed.push(object);
     }
@@ -163,7 +167,7 @@ export class Translator {
       removed: removed.filter((object) => !this.#refused.has(object)),
     });
     // Endpoints come on top, object by object: only a model that is large already is worth that sum.
-    const bytes = this.#grouper.bytes + this.#upstreams.endpoints * endpointBytes;
+    const bytes = this.#grouper.bytes + this.#upstreams.endpoints * endpointBytes + this.#services.termsBytes;
     if (bytes <= modelBytes / 2 && this.#refused.size === 0) return changed;
     const before = this.#refused;
     this.#refused = tooLarge([...this.#fit.keys()], this.#services);

@@ -5,10 +5,12 @@
 //      \--------------------------------------------------------------------------/
 //
 // Bun's epoll is one of the descriptors that are waited for, so a message of another thread or a socket of Bun's own ends
-// the wait at once; its timers, which no descriptor tells, run at most 50 ms late.
+// the wait at once; what its sockets have put off gets a turn before the next wait; its timers, which no descriptor tells,
+// run at most 50 ms late.
 import { clock } from './clock.ts';
 import { Epoll, Poll } from './libc.ts';
 import { findRuntimeLoop } from './runtime-loop.ts';
+import { runtimeTurn } from './runtime-turn.ts';
 
 const longestWaitMs = 50;
 
@@ -77,8 +79,10 @@ export class EpollLoop {
       this.#epoll.wait(this.#later.length > 0 ? 0 : longestWaitMs, this.#onReady);
       clock.forget();
       this.#runLater();
-      if (!this.#isRuntimeReady && clock.now() - yieldedMs < longestWaitMs) continue;
+      const isDue = this.#isRuntimeReady || runtimeTurn.isWanted;
+      if (!isDue && clock.now() - yieldedMs < longestWaitMs) continue;
       this.#isRuntimeReady = false;
+      runtimeTurn.isWanted = false;
       await new Promise<void>((resolve) => {
         setImmediate(resolve);
       });

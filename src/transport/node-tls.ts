@@ -6,31 +6,20 @@ import { constants } from 'node:crypto';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import { NodeSocket, nodeTransport } from './node.ts';
+import { connectSecurely, createServerTrust } from './node-tls-client.ts';
 import type { SecureEvents, SecureTransport, TlsContext } from './secure-transport.ts';
+import { ciphers } from './tls-ciphers.ts';
 import type { Socket } from './transport.ts';
-
-/** TLS 1.2 with forward secrecy and authenticated encryption only; those of TLS 1.3 are all that there are. */
-const ciphers = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':');
 
 export const nodeSecureTransport: SecureTransport = {
   canReusePort: nodeTransport.canReusePort,
   listen: (options, onConnection) => nodeTransport.listen(options, onConnection),
 
-  createContext({ pairs, sessionScope, ticketKeys }) {
+  createContext({ pairs, minVersion, sessionScope, ticketKeys }) {
     return createSecureContext({
       cert: pairs.map(({ chain }) => chain),
       key: pairs.map(({ key }) => key),
-      minVersion: 'TLSv1.2',
+      minVersion: `TLSv${minVersion}`,
       ciphers,
       honorCipherOrder: true,
       sessionIdContext: sessionScope,
@@ -57,4 +46,7 @@ export const nodeSecureTransport: SecureTransport = {
     secured.on('_tlsError', () => secured.destroy());
     return owned;
   },
+
+  createServerTrust,
+  connect: connectSecurely,
 };

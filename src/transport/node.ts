@@ -1,6 +1,7 @@
 // The transport on Node's public API, without tricks: the reference that every other one is held to.
 import net from 'node:net';
 import { clock } from './clock.ts';
+import { runtimeTurn } from './runtime-turn.ts';
 import type { ConnectEvents, Listener, ListenOptions, Socket, SocketEvents, Transport } from './transport.ts';
 
 const owner = Symbol('owner');
@@ -20,10 +21,12 @@ export class NodeSocket implements Socket {
   readonly #socket: OwnedSocket;
   /** What can be reset; of a socket with TLS the one below it. */
   readonly #plain: net.Socket;
+  readonly #isSecure: boolean;
 
   constructor(socket: OwnedSocket, remoteAddress: string, remotePort: number, plain: net.Socket = socket) {
     this.#socket = socket;
     this.#plain = plain;
+    this.#isSecure = plain !== socket;
     this.remoteAddress = remoteAddress.startsWith(ipv4Mapped)
       ? remoteAddress.slice(ipv4Mapped.length)
       : remoteAddress;
@@ -41,13 +44,21 @@ export class NodeSocket implements Socket {
     return this.#socket.writableLength;
   }
 
+  /** Bytes for a socket with TLS may lie in the receive buffer of another transport, and a stream that waits keeps them. */
   write(bytes: Buffer, start: number, end: number): boolean {
-    return this.#socket.write(bytes.subarray(start, end));
+    if (this.#isSecure && this.#socket.writableLength > 0) return this.writeCopy(bytes, start, end);
+    return this.#send(bytes.subarray(start, end));
   }
 
   /** What a stream is given it may keep until it is written. */
   writeCopy(bytes: Buffer, start: number, end: number): boolean {
-    return this.#socket.write(Buffer.from(bytes.subarray(start, end)));
+    return this.#send(Buffer.from(bytes.subarray(start, end)));
+  }
+
+  #send(bytes: Buffer): boolean {
+    const isFlowing = this.#socket.write(bytes);
+    if (!isFlowing) runtimeTurn.isWanted = true;
+    return isFlowing;
   }
 
   pause(): void {
@@ -56,19 +67,23 @@ export class NodeSocket implements Socket {
 
   resume(): void {
     this.#socket.resume();
+    runtimeTurn.isWanted = true;
   }
 
   end(): void {
     this.#socket.end();
+    runtimeTurn.isWanted = true;
   }
 
   destroy(): void {
     this.#socket.destroy();
+    runtimeTurn.isWanted = true;
   }
 
   reset(): void {
     this.#plain.resetAndDestroy();
-    if (this.#plain !== this.#socket) this.#socket.destroy();
+    if (this.#isSecure) this.#socket.destroy();
+    runtimeTurn.isWanted = true;
   }
 
   /** The socket itself, which is somebody else's now: this one tells nothing more. */

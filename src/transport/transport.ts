@@ -42,7 +42,8 @@ export interface SocketEvents {
 }
 
 export interface ConnectEvents extends SocketEvents {
-  onConnect(): void;
+  /** `protocol`: what was agreed on by ALPN; empty, or absent without TLS: nothing was. */
+  onConnect(protocol?: string): void;
 }
 
 export interface Listener {

@@ -1,6 +1,9 @@
 // One endpoint of an upstream: the requests it is serving and the idle connections to it.
 import { endpointText } from '#model/route-model.ts';
-import type { Endpoint as EndpointModel } from '#model/route-model.ts';
+import type { Endpoint as EndpointModel, Upstream } from '#model/route-model.ts';
+import { Http2Pool } from './http2-pool.ts';
+import type { Http2UpstreamConnection } from './http2-upstream-connection.ts';
+import type { Connector } from './secure-connector.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 /** More idle connections than this per endpoint and worker save nothing. */
@@ -22,19 +25,26 @@ export class Endpoint {
   readonly address: string;
   readonly port: number;
   state: EndpointModel['state'];
+  /** What is spoken with it. */
+  readonly protocol: Upstream['protocol'];
+  /** Undefined: connections to it are in the clear. */
+  readonly connector: Connector | undefined;
   activeRequests = 0;
   /** The model no longer has it: requests under way end in peace, nothing new begins. */
   isRetired = false;
   /** Made when the first one comes: most endpoints of most upstreams are quiet. */
   #idle: UpstreamConnection[] | undefined = undefined;
+  #http2: Http2Pool | undefined = undefined;
   /** The longest that a connection was seen idle and open. */
   #keptMs = 0;
   #distrustedUntilMs = 0;
 
-  constructor(model: EndpointModel) {
+  constructor(model: EndpointModel, protocol: Upstream['protocol'], connector: Connector | undefined) {
     this.address = model.address;
     this.port = model.port;
     this.state = model.state;
+    this.protocol = protocol;
+    this.connector = connector;
   }
 
   /** For logs. */
@@ -44,7 +54,21 @@ export class Endpoint {
 
   /** It has connections, or requests under way. */
   get isBusy(): boolean {
-    return this.activeRequests > 0 || (this.#idle !== undefined && this.#idle.length > 0);
+    return (
+      this.activeRequests > 0 ||
+      (this.#idle !== undefined && this.#idle.length > 0) ||
+      this.#http2?.isBusy === true
+    );
+  }
+
+  /** Made when the first request comes. */
+  get http2(): Http2Pool {
+    return (this.#http2 ??= new Http2Pool());
+  }
+
+  /** A connection of HTTP/2 that is closed. */
+  forgetHttp2(connection: Http2UpstreamConnection): void {
+    this.#http2?.forget(connection);
   }
 
   /** The connection used last: the one least likely to be closed by the backend just now. */
@@ -90,5 +114,6 @@ export class Endpoint {
   retire(): void {
     this.isRetired = true;
     for (const connection of this.#idle?.splice(0) ?? []) connection.destroy();
+    this.#http2?.retire();
   }
 }

@@ -18,6 +18,7 @@ import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner, TimerWheel } from '#transport/timer-wheel.ts';
 import type { ConnectEvents, Socket, Transport } from '#transport/transport.ts';
 import { WriteBatch } from '#transport/write-batch.ts';
+import { connectFault } from './connect-fault.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { TunnelUser, UpstreamRequest, UpstreamUser } from './upstream-request.ts';
 
@@ -69,7 +70,7 @@ export class UpstreamConnection implements UpstreamRequest, ConnectEvents, Respo
     this.#parser = new ResponseParser(this, context.limits);
     this.#timer = new Timer(this);
     if (connectTimeoutMs > 0) context.timers.set(this.#timer, connectTimeoutMs);
-    this.#socket = context.transport.connect(endpoint.address, endpoint.port, this);
+    this.#socket = (endpoint.connector ?? context.transport).connect(endpoint.address, endpoint.port, this);
   }
 
   get isOpen(): boolean {
@@ -210,8 +211,7 @@ export class UpstreamConnection implements UpstreamRequest, ConnectEvents, Respo
   }
 
   onClose(code: string | undefined): void {
-    if (this.#state === State.Connecting)
-      this.#breakOff(code === 'ETIMEDOUT' ? 'connect-timeout' : 'connect-refused');
+    if (this.#state === State.Connecting) this.#breakOff(connectFault(code));
     else if (this.#state !== State.Closed)
       this.#breakOff(this.hasResponseBytes && !this.#parser.isIdle ? 'backend-truncated' : 'backend-reset');
   }

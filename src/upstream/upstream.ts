@@ -1,4 +1,5 @@
 // One upstream of the model in one worker: its endpoints outlive the revisions that name them, and so do their pools.
+import type { SecureTransport } from '#transport/secure-transport.ts';
 import type {
   Endpoint as EndpointModel,
   LoadBalancing,
@@ -6,9 +7,11 @@ import type {
 } from '#model/route-model.ts';
 import { Endpoint } from './endpoint.ts';
 import { pickEndpoint } from './load-balancing.ts';
+import { connectorFor } from './secure-connector.ts';
+import type { Connector } from './secure-connector.ts';
 
 /** What a worker needs of an upstream. */
-export type ServedUpstream = Pick<UpstreamModel, 'id' | 'loadBalancing' | 'endpoints' | 'zoneHints'>;
+export type ServedUpstream = Omit<UpstreamModel, 'discovery'>;
 
 export class Upstream {
   readonly id: string;
@@ -18,24 +21,32 @@ export class Upstream {
   /** The ready ones that are meant for this zone; empty: all are. */
   #local: readonly Endpoint[] = [];
   #turn = 0;
+  #terms = '';
+  #connector: Connector | undefined = undefined;
+  /** The runtime does not take its authorities: it has no endpoints then, rather than unproved ones. */
+  #isUntrustable = false;
 
-  /** `zone`: where this process runs; empty: nobody knows. */
-  constructor(model: ServedUpstream, zone = '') {
+  /** `zone`: where this process runs; empty: nobody knows. `secure`: absent where no upstream has TLS. */
+  constructor(model: ServedUpstream, zone = '', secure?: SecureTransport) {
     this.id = model.id;
     this.#loadBalancing = model.loadBalancing;
-    this.update(model, zone);
+    this.update(model, zone, secure);
   }
 
-  /** Endpoints that stay keep their connections; those that go finish what they have begun. */
-  update(model: ServedUpstream, zone = ''): void {
+  /**
+   * Endpoints that stay keep their connections; those that go finish what they have begun. None stays when they are to be
+   * spoken to otherwise: a connection of before proves nothing now.
+   */
+  update(model: ServedUpstream, zone = '', secure?: SecureTransport): void {
     this.#loadBalancing = model.loadBalancing;
+    this.#agree(model, secure);
     const known = new Map(
       [...this.#ready, ...this.#terminating].map((endpoint) => [keyOf(endpoint), endpoint]),
     );
     const next = new Map<string, Endpoint>();
-    for (const each of model.endpoints) {
+    for (const each of this.#isUntrustable ? [] : model.endpoints) {
       const key = keyOf(each);
-      const endpoint = known.get(key) ?? new Endpoint(each);
+      const endpoint = known.get(key) ?? new Endpoint(each, model.protocol, this.#connector);
       known.delete(key);
       endpoint.state = each.state;
       if (!next.has(key)) next.set(key, endpoint);
@@ -51,6 +62,19 @@ export class Upstream {
       return endpoint?.state === 'Ready' ? [endpoint] : [];
     });
     this.#local = local;
+  }
+
+  #agree(model: ServedUpstream, secure: SecureTransport | undefined): void {
+    const terms = JSON.stringify([model.protocol, model.tls]);
+    if (terms === this.#terms) return;
+    this.retire();
+    this.#terms = terms;
+    this.#isUntrustable = false;
+    try {
+      this.#connector = connectorFor(model, secure);
+    } catch {
+      this.#isUntrustable = true;
+    }
   }
 
   retire(): void {

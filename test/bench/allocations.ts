@@ -48,6 +48,8 @@ async function main(): Promise<void> {
     onConnectionClose: () => {},
     onConnectionRefused: () => {},
     onHandshakeEnd: () => {},
+    onHttp2Error: () => {},
+    onPassthroughEnd: () => {},
     onExchangeStart: () => {},
     onExchangeEnd: () => {
       requests++;

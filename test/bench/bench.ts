@@ -21,7 +21,7 @@ const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 const missing = missingTool();
 if (missing !== undefined) {
   process.stderr.write(
-    `${missing} is missing; on Debian: apt-get install nginx-light haproxy wrk util-linux\n`,
+    `${missing} is missing; on Debian: apt-get install nginx-light haproxy wrk nghttp2-client util-linux\n`,
   );
   process.exit(1);
 }

@@ -49,6 +49,7 @@ export function flintObjects(
     },
   }));
   const metadata = { name: 'shop', namespace: 'bench' };
+  const appProtocol = scene.http2 === 'gRPC' ? { appProtocol: 'kubernetes.io/h2c' } : {};
   const secret = {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -59,7 +60,7 @@ export function flintObjects(
   return [
     ...routes,
     ...(scene.isSecure ? [secret] : []),
-    { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } },
+    { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80, ...appProtocol }] } },
     ...backends.map((port) => ({
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',

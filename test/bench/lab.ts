@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { backendConf } from './peer-conf.ts';
+import type { Scene } from './scene.ts';
 
 export const root = new URL('../../', import.meta.url).pathname;
 export type Runtime = 'node' | 'bun';
@@ -30,6 +31,8 @@ export class Lab {
   readonly #running = new Set<Running>();
   readonly #binaries = new Map<Runtime, string>();
   backends: readonly number[] = [];
+  /** Of gRPC: they speak HTTP/2 by prior knowledge. */
+  #http2Backends: readonly number[] = [];
 
   static async open(): Promise<Lab> {
     const lab = new Lab();
@@ -45,10 +48,15 @@ export class Lab {
     for (const [name, bytes] of Object.entries(sizes))
       writeFileSync(join(lab.folder, 'files', name), Buffer.alloc(bytes, 'x'));
     lab.backends = [await freePort(), await freePort()];
-    const conf = lab.writeFile('backend.conf', backendConf(lab.folder, lab.backends));
+    lab.#http2Backends = [await freePort(), await freePort()];
+    const conf = lab.writeFile('backend.conf', backendConf(lab.folder, lab.backends, lab.#http2Backends));
     const backend = lab.start(loadCore, 'nginx', ['-p', lab.folder, '-c', conf]);
-    for (const port of lab.backends) await untilListening(port, backend);
+    for (const port of [...lab.backends, ...lab.#http2Backends]) await untilListening(port, backend);
     return lab;
+  }
+
+  backendsOf(scene: Scene): readonly number[] {
+    return scene.http2 === 'gRPC' ? this.#http2Backends : this.backends;
   }
 
   /** Resolves the wrapper once: what it does at every start is not the runtime's own time. */
@@ -110,7 +118,7 @@ export class Lab {
 
 /** Says which of the programs is missing that a run needs, or nothing. */
 export function missingTool(): string | undefined {
-  return ['nginx', 'haproxy', 'wrk', 'taskset'].find(
+  return ['nginx', 'haproxy', 'wrk', 'h2load', 'taskset'].find(
     (tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0,
   );
 }

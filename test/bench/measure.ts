@@ -1,6 +1,6 @@
 // What one run of load cost and gave: CPU time as the kernel accounts for it, answers and latencies as the load saw them.
 import { execFile } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadCore, root } from './lab.ts';
 import type { Lab } from './lab.ts';
@@ -94,6 +94,8 @@ function runLoad(lab: Lab, proxy: Proxy, load: Load, seconds: number): Promise<A
   switch (load.kind) {
     case 'closed':
       return runWrk(lab, proxy, load, seconds);
+    case 'streams':
+      return runStreams(lab, proxy, load, seconds);
     case 'open':
       return runOpenLoop(lab, proxy.port, load, seconds);
   }
@@ -131,6 +133,48 @@ async function runWrk(
       faults.length === 0
         ? undefined
         : `of ${requests} requests: ${faults.map(([kind, count]) => `${count} ${faultNames[kind] ?? kind}`).join(', ')}`,
+  };
+}
+
+/** Five bytes that say how long it is, and a short message. */
+const grpcMessage = Buffer.from('\0\0\0\0\x0chello, world');
+
+async function runStreams(
+  lab: Lab,
+  proxy: Proxy,
+  load: Extract<Load, { kind: 'streams' }>,
+  seconds: number,
+): Promise<Answers> {
+  const log = join(lab.folder, 'h2load.log');
+  rmSync(log, { force: true });
+  const message = lab.writeFile('message', grpcMessage.toString('latin1'));
+  const grpc = ['-d', message, '-H', 'content-type: application/grpc', '-H', 'te: trailers'];
+  const text = await run('h2load', [
+    '-t1',
+    `-c${load.connections}`,
+    `-m${load.streams}`,
+    `-D${seconds}`,
+    `--log-file=${log}`,
+    ...(load.isGrpc ? grpc : []),
+    `--connect-to=127.0.0.1:${proxy.port}`,
+    `http://${hostOf(0)}:${proxy.port}${load.path}`,
+  ]);
+  // Time of the start, status, microseconds: one line for each request.
+  const lines = readFileSync(log, 'latin1').trimEnd().split('\n');
+  const answers = lines.map((line) => line.split('\t').map(Number));
+  const bad = answers.filter(([, status]) => status !== 200).length;
+  const micros = Float64Array.from(answers, ([, , us]) => us ?? 0).sort();
+  const at = (share: number): number => (micros[Math.floor(micros.length * share)] ?? 0) / 1000;
+  const failed = /, (\d+) failed, (\d+) errored/.exec(text);
+  const faults = bad + Number(failed?.[1] ?? 1);
+  return {
+    requests: micros.length,
+    requestsPerSecond: micros.length / seconds,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    p999Ms: at(0.999),
+    maxMs: (micros.at(-1) ?? 0) / 1000,
+    fault: faults === 0 ? undefined : `of ${micros.length} requests ${faults} failed`,
   };
 }
 

@@ -10,7 +10,7 @@ const maxConnections = 12_000;
  * may change the length makes nginx send chunks, one for each of its buffers; the text that it looks for is long, so
  * that it skips nearly all of what it searches.
  */
-export function backendConf(folder: string, ports: readonly number[]): string {
+export function backendConf(folder: string, ports: readonly number[], http2Ports: readonly number[]): string {
   return `
 daemon off; master_process off; worker_processes 1;
 pid ${folder}/backend.pid; error_log ${folder}/backend.log warn;
@@ -18,6 +18,11 @@ events { worker_connections 16384; multi_accept on; }
 http {
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; keepalive_timeout 3600s;
   client_max_body_size 0; ${temporaryPaths(folder)}
+  server {
+    ${http2Ports.map((port) => `listen 127.0.0.1:${port} http2 backlog=4096;`).join(' ')}
+    keepalive_requests 1000000000; default_type application/grpc;
+    location /grpc { client_body_buffer_size 64k; add_trailer grpc-status 0; return 200 "12345hello, world"; }
+  }
   server {
     ${ports.map((port) => `listen 127.0.0.1:${port} backlog=4096;`).join(' ')}
     root ${folder}/files;
@@ -37,8 +42,9 @@ export function nginxConf(
   buffers: 'default' | '64k',
   scene: Scene,
 ): string {
-  const ssl = scene.isSecure ? ' ssl' : '';
-  const pass = scene.rules === 'header' ? 'proxy_pass http://$pool;' : 'proxy_pass http://shop;';
+  const ssl = `${scene.isSecure ? ' ssl' : ''}${scene.http2 === undefined ? '' : ' http2'}`;
+  const pass = nginxPass(scene);
+  const set = scene.http2 === 'gRPC' ? 'grpc_set_header' : 'proxy_set_header';
   return `
 daemon off; master_process off; worker_processes 1;
 pid ${folder}/proxy-${port}.pid; error_log ${folder}/proxy-${port}.log warn;
@@ -54,13 +60,13 @@ http {
   }
   ${scene.rules === 'header' ? nginxHeaderMap(scene) : ''}
   proxy_http_version 1.1;
-  proxy_set_header Connection "";
-  proxy_set_header Host $http_host;
-  proxy_set_header X-Forwarded-For $remote_addr;
-  proxy_set_header X-Forwarded-Proto $scheme;
-  proxy_set_header X-Forwarded-Host $http_host;
-  proxy_set_header X-Real-IP $remote_addr;
-  proxy_set_header X-Request-Id $request_id;
+  ${set} Connection "";
+  ${set} Host $http_host;
+  ${set} X-Forwarded-For $remote_addr;
+  ${set} X-Forwarded-Proto $scheme;
+  ${set} X-Forwarded-Host $http_host;
+  ${set} X-Real-IP $remote_addr;
+  ${set} X-Request-Id $request_id;
   ${scene.rules === 'filtered' ? nginxFilters : ''}
   ${buffers === 'default' ? '' : 'proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 128k;'}
   ${scene.isSecure ? nginxTls(folder) : ''}
@@ -73,6 +79,11 @@ http {
     .join('\n  ')}
 }
 `;
+}
+
+function nginxPass(scene: Scene): string {
+  if (scene.http2 === 'gRPC') return 'grpc_pass grpc://shop;';
+  return scene.rules === 'header' ? 'proxy_pass http://$pool;' : 'proxy_pass http://shop;';
 }
 
 /** Next to the configuration: the certificate and its key. */
@@ -149,7 +160,7 @@ defaults
   timeout http-keep-alive 60s
   http-reuse always
 frontend shop
-  bind 127.0.0.1:${port} backlog 4096${scene.isSecure ? ` ssl crt ${folder}/${pairFile} ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384` : ''}
+  bind 127.0.0.1:${port} backlog 4096${scene.http2 === undefined ? '' : ' proto h2'}${scene.isSecure ? ` ssl crt ${folder}/${pairFile} ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384` : ''}
   unique-id-format %[uuid()]
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Forwarded-Proto ${scene.isSecure ? 'https' : 'http'}
@@ -159,7 +170,7 @@ frontend shop
   ${haproxyRules(scene, writeFile).join('\n  ')}
 backend shop
   balance random(2)
-  ${backends.map((backend, index) => `server s${index} 127.0.0.1:${backend} pool-max-conn 256`).join('\n  ')}
+  ${backends.map((backend, index) => `server s${index} 127.0.0.1:${backend} pool-max-conn 256${scene.http2 === 'gRPC' ? ' proto h2' : ''}`).join('\n  ')}
 `;
 }
 

@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { request } from '../e2e/http-client.ts';
@@ -50,14 +52,39 @@ async function startProxy(name: string, startOn: StartOn, scene: Scene): Promise
   try {
     const listeningMs = await untilListening(port, running);
     const { host, path, headers } = probeOf(scene);
-    const status = scene.isSecure
-      ? await secureStatus(port, host, path)
-      : (await request(port, host, path, { headers })).status;
+    const status = await statusOf(scene, port, host, path, headers);
     if (status !== 200) throw new Error(`answers ${status} to its first request`);
     return { name, port, isSecure: scene.isSecure === true, listeningMs, running };
   } catch (error) {
     await running.stop();
     throw error;
+  }
+}
+
+async function statusOf(
+  scene: Scene,
+  port: number,
+  host: string,
+  path: string,
+  headers: string,
+): Promise<number> {
+  if (scene.isSecure) return secureStatus(port, host, path);
+  if (scene.http2 !== undefined) return http2Status(port, host, path, scene.http2 === 'gRPC');
+  return (await request(port, host, path, { headers })).status;
+}
+
+async function http2Status(port: number, host: string, path: string, isGrpc: boolean): Promise<number> {
+  const session = connect(`http://127.0.0.1:${port}`);
+  try {
+    const fields = isGrpc ? { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' } : {};
+    const asked = session.request({ ':authority': host, ':path': path, ...fields });
+    asked.end();
+    const [response] = (await once(asked, 'response')) as [IncomingHttpHeaders];
+    asked.resume();
+    await once(asked, 'close');
+    return Number(response[':status']);
+  } finally {
+    session.destroy();
   }
 }
 
@@ -86,6 +113,7 @@ function probeOf(scene: Scene): { readonly host: string; readonly path: string; 
     header: '/tiny',
     expression: '/tiny/1/r0',
   };
+  if (scene.http2 === 'gRPC') return { host: hostOf(0), path: '/grpc', headers: '' };
   const headers = scene.rules === 'header' ? `${tenantHeader}: t0\r\n` : '';
   return { host: hostOf(0), path: paths[scene.rules], headers };
 }
@@ -97,7 +125,7 @@ function writePair(lab: Lab): void {
 
 function nginxOn(lab: Lab, buffers: 'default' | '64k'): StartOn {
   return (port, scene) => {
-    const text = nginxConf(lab.folder, port, lab.backends, buffers, scene);
+    const text = nginxConf(lab.folder, port, lab.backendsOf(scene), buffers, scene);
     if (scene.isSecure) writePair(lab);
     return lab.start(proxyCore, 'nginx', [
       '-p',
@@ -111,7 +139,7 @@ function nginxOn(lab: Lab, buffers: 'default' | '64k'): StartOn {
 function haproxyOn(lab: Lab): StartOn {
   return (port, scene) => {
     if (scene.isSecure) writePair(lab);
-    const text = haproxyConf(lab.folder, port, lab.backends, scene, (name, content) =>
+    const text = haproxyConf(lab.folder, port, lab.backendsOf(scene), scene, (name, content) =>
       lab.writeFile(name, content),
     );
     return lab.start(proxyCore, 'haproxy', ['-q', '-f', lab.writeFile('haproxy.cfg', text)]);
@@ -125,7 +153,7 @@ function flintOn(lab: Lab, runtime: Runtime): StartOn {
   return (port, scene) => {
     const folder = join(lab.folder, `manifests-${port}`);
     mkdirSync(folder, { recursive: true });
-    const objects = flintObjects(scene, lab.backends);
+    const objects = flintObjects(scene, lab.backendsOf(scene));
     for (let first = 0; first < objects.length; first += hostsPerFile)
       writeFileSync(join(folder, `${first}.yaml`), manifestText(objects.slice(first, first + hostsPerFile)));
     const serving = ['--workers', '1', '--access-log', 'off', '--log-level', 'error'];

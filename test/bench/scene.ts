@@ -10,11 +10,15 @@ export interface Scene {
   readonly rulesPerHost: number;
   /** Clients come with TLS. */
   readonly isSecure?: true;
+  /** Clients speak HTTP/2 by prior knowledge; with gRPC so do the backends. */
+  readonly http2?: 'clients' | 'gRPC';
 }
 
 export const scenes = {
   one: { name: '1 route', rules: 'everything', hosts: 1, rulesPerHost: 1 },
   secure: { name: '1 route with TLS', rules: 'everything', hosts: 1, rulesPerHost: 1, isSecure: true },
+  http2: { name: '1 route, HTTP/2', rules: 'everything', hosts: 1, rulesPerHost: 1, http2: 'clients' },
+  grpc: { name: '1 route, gRPC', rules: 'everything', hosts: 1, rulesPerHost: 1, http2: 'gRPC' },
   filtered: { name: 'a rule with filters', rules: 'filtered', hosts: 1, rulesPerHost: 1 },
   ten: { name: '10 routes', rules: 'path', hosts: 1, rulesPerHost: 10 },
   tenThousand: { name: '10,000 routes', rules: 'path', hosts: 1000, rulesPerHost: 10 },

@@ -19,6 +19,15 @@ export type Load =
       readonly connections: number;
       readonly script: string;
     }
+  /** As closed, over HTTP/2 with so many requests at a time on each connection. */
+  | {
+      readonly kind: 'streams';
+      readonly path: string;
+      readonly connections: number;
+      readonly streams: number;
+      /** Of gRPC: a message each way. */
+      readonly isGrpc: boolean;
+    }
   /** At a fixed rate, whatever the answers do. Hosts and paths as in the scene. */
   | {
       readonly kind: 'open';
@@ -38,6 +47,10 @@ export interface Workload {
 
 function closed(path: string, connections: number, script = ''): Load {
   return { kind: 'closed', path, connections, script };
+}
+
+function streams(path: string, connections: number, count: number, isGrpc = false): Load {
+  return { kind: 'streams', path, connections, streams: count, isGrpc };
 }
 
 function open(rate: number): Load {
@@ -69,6 +82,10 @@ const all: readonly Workload[] = [
     scene: 'secure',
     load: closed('/tiny', 64, closingConnections),
   },
+  { name: 'HTTP/2, 16 connections of 16 streams, tiny', scene: 'http2', load: streams('/tiny', 16, 16) },
+  { name: 'HTTP/2, 64 connections of 1 stream, tiny', scene: 'http2', load: streams('/tiny', 64, 1) },
+  { name: 'HTTP/2, 16 connections of 16 streams, 10 KB', scene: 'http2', load: streams('/10k', 16, 16) },
+  { name: 'gRPC, unary, 16 connections of 16 streams', scene: 'grpc', load: streams('/grpc', 16, 16, true) },
   {
     name: 'filters: headers changed both ways, clients by address, bodies bounded',
     scene: 'filtered',

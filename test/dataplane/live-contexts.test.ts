@@ -19,6 +19,12 @@ class Contexts {
     secure: () => {
       throw new Error('nobody is secured here');
     },
+    createServerTrust: () => {
+      throw new Error('nobody is trusted here');
+    },
+    connect: () => {
+      throw new Error('nobody is asked here');
+    },
     createContext: (options) => {
       this.made++;
       if (options.pairs.some(({ key }) => key === 'broken')) throw new Error('no key');

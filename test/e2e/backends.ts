@@ -88,6 +88,14 @@ export function sizedBackend(context: Cleanup): Promise<number> {
   return listen(context, createHttpServer(listener));
 }
 
+/** Answers everything with these fields. */
+export function headersBackend(context: Cleanup, headers: Readonly<Record<string, string>>): Promise<number> {
+  return listen(
+    context,
+    createHttpServer((_, response) => response.writeHead(200, headers).end()),
+  );
+}
+
 /** Gives each connection to `serve`, with everything that has come on it so far. */
 export async function rawBackend(
   context: Cleanup,

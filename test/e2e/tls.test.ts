@@ -2,16 +2,11 @@
 // connections that no change of a certificate touches.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
-import type { RequestOptions } from 'node:https';
 import { connect as connectPlain } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { connect } from 'node:tls';
-import type { ConnectionOptions, TLSSocket } from 'node:tls';
-import { createAuthority, generateKey } from '../tls/certificates.ts';
-import type { Issued } from '../tls/certificates.ts';
+import { generateKey } from '../tls/certificates.ts';
 import { helloMessage, inRecords, serverName } from '../tls/hello-bytes.ts';
 import { echoBackend, sizedBackend } from './backends.ts';
 import type { Echo } from './backends.ts';
@@ -19,88 +14,7 @@ import { runtime, startFlint } from './flint-process.ts';
 import type { FlintProcess } from './flint-process.ts';
 import { request } from './http-client.ts';
 import { simpleRoute, service, yaml } from './manifests.ts';
-
-const authority = createAuthority();
-
-function pairFor(name: string, key = generateKey()): Issued {
-  return authority.issue({ dnsNames: [name], key });
-}
-
-function secret(name: string, pair: Issued): unknown {
-  return {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    type: 'kubernetes.io/tls',
-    metadata: { name },
-    stringData: { 'tls.crt': authority.chainOf(pair), 'tls.key': pair.keyPem },
-  };
-}
-
-function secureRoute(hostname: string, serviceName: string, ...secrets: readonly string[]): unknown {
-  const object = simpleRoute(hostname, serviceName) as { readonly spec: object };
-  return { ...object, spec: { ...object.spec, tls: { certificateRefs: secrets.map((name) => ({ name })) } } };
-}
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-  readonly fault: string;
-  readonly dnsNames: string;
-}
-
-/** One request over a connection of its own. */
-async function ask(
-  flint: FlintProcess,
-  name: string,
-  { path = '/', ...options }: RequestOptions = {},
-  body?: Buffer,
-): Promise<Answer> {
-  const request = httpsRequest({
-    host: '127.0.0.1',
-    port: flint.httpsPort,
-    servername: name,
-    ca: authority.root.certificate,
-    headers: { host: name },
-    agent: false,
-    path,
-    ...options,
-  });
-  request.end(body);
-  const [response] = (await once(request, 'response')) as [IncomingMessage];
-  let text = '';
-  for await (const chunk of response) text += String(chunk);
-  return {
-    status: response.statusCode ?? 0,
-    text,
-    fault: String(response.headers['x-flint-fault'] ?? ''),
-    dnsNames: (response.socket as TLSSocket).getPeerCertificate().subjectaltname ?? '',
-  };
-}
-
-/** The code that a client gives to a handshake that fails. */
-async function failureOf(flint: FlintProcess, options: ConnectionOptions): Promise<string> {
-  const socket = connect({
-    host: '127.0.0.1',
-    port: flint.httpsPort,
-    ca: authority.root.certificate,
-    ...options,
-  });
-  const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
-  socket.destroy();
-  return error.code ?? error.message;
-}
-
-async function open(flint: FlintProcess, name: string, options: ConnectionOptions = {}): Promise<TLSSocket> {
-  const socket = connect({
-    host: '127.0.0.1',
-    port: flint.httpsPort,
-    servername: name,
-    ca: authority.root.certificate,
-    ...options,
-  });
-  await once(socket, 'secureConnect');
-  return socket;
-}
+import { ask, authority, failureOf, open, pairFor, secret, secureRoute } from './tls-clients.ts';
 
 async function scene(context: TestContext): Promise<{ flint: FlintProcess; objects: readonly unknown[] }> {
   const objects = [
@@ -200,17 +114,22 @@ test('RSA and ECDSA stand side by side: the client decides', async (context) => 
   }
 });
 
-test('TLS 1.2 and 1.3 are spoken, nothing older; http/1.1 is chosen, and nothing that is not offered', async (context) => {
+test('TLS 1.2 and 1.3 are spoken, nothing older; h2 is chosen where it is offered, and nothing that is not', async (context) => {
   const { flint } = await scene(context);
-  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-    const socket = await open(flint, 'shop.test', {
-      minVersion: version,
-      maxVersion: version,
-      ALPNProtocols: ['h2', 'http/1.1'],
-    });
-    assert.deepEqual([socket.getProtocol(), socket.alpnProtocol], [version, 'http/1.1']);
-    socket.destroy();
-  }
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
+    for (const [offered, chosen] of [
+      [['http/1.1', 'h2'], 'h2'],
+      [['http/1.1', 'spdy/3'], 'http/1.1'],
+      [[], false],
+    ] as const) {
+      const socket = await open(flint, 'shop.test', {
+        minVersion: version,
+        maxVersion: version,
+        ...(offered.length === 0 ? {} : { ALPNProtocols: [...offered] }),
+      });
+      assert.deepEqual([socket.getProtocol(), socket.alpnProtocol], [version, chosen]);
+      socket.destroy();
+    }
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
   assert.match(
     await failureOf(flint, { servername: 'shop.test', ...old }),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { IssuerRef } from '#api/ingress-route.ts';
+import type { IssuerRef } from '#api/route-tls.ts';
 import { ClusterObjects } from '#cluster/objects.ts';
 import { ApiClient } from '#kube/api-client.ts';
 import { CertificateKeeper } from '#operator/certificate-keeper.ts';

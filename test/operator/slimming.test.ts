@@ -140,14 +140,14 @@ test('of a Secret nothing is kept but the pair, of an endpoint one address and o
     kind: 'Secret',
     metadata: { name: 's', annotations: { [lastApplied]: 'with a key in it' } },
     type: 'kubernetes.io/tls',
-    data: { 'tls.crt': 'YQ==', 'tls.key': 'Yg==', 'keystore.jks': 'Yw==' },
+    data: { 'tls.crt': 'YQ==', 'tls.key': 'Yg==', 'ca.crt': 'ZA==', 'keystore.jks': 'Yw==' },
   });
   assert.deepEqual(secret, {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: { name: 's' },
     type: 'kubernetes.io/tls',
-    data: { 'tls.crt': 'YQ==', 'tls.key': 'Yg==' },
+    data: { 'tls.crt': 'YQ==', 'tls.key': 'Yg==', 'ca.crt': 'ZA==' },
   });
   const endpoint = (): object => ({
     addresses: ['10.0.0.1', '10.0.0.2'],

@@ -12,10 +12,16 @@ const portOf = (...numbers: readonly number[]) =>
     .tuple(oneOf(...numbers), oneOf({}, {}, { name: 'http' }), protocol)
     .map(([port, name, more]) => ({ port, ...name, ...more }));
 
+/** Most say nothing. */
+const servicePortOf = (...numbers: readonly number[]) =>
+  fc
+    .tuple(portOf(...numbers), oneOf('', '', '', 'https', 'kubernetes.io/h2c', 'mysql'))
+    .map(([port, appProtocol]) => ({ ...port, ...(appProtocol === '' ? {} : { appProtocol }) }));
+
 const clusterService = record(
   {
     type: oneOf('ClusterIP'),
-    ports: some(portOf(80, 80, 81), 1),
+    ports: some(servicePortOf(80, 80, 81), 1),
     ipFamilies: oneOf(['IPv4'], ['IPv6', 'IPv4']),
   },
   'ports',
@@ -25,7 +31,7 @@ const externalService = record(
   {
     type: fc.constant('ExternalName'),
     externalName: oneOf('a.example.net', 'b.example.net'),
-    ports: some(portOf(80, 81)),
+    ports: some(servicePortOf(80, 81)),
   },
   'type',
   'externalName',

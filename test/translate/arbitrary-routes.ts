@@ -33,18 +33,41 @@ const match = record({
   queryParams: uniquelyNamed,
 });
 
+const caCertificateRefs = fc
+  .uniqueArray(oneOf(...secretNames, 'w'), { minLength: 1, maxLength: 2 })
+  .map((names) => names.map((name) => ({ name })));
+
+/** In some. */
+const backendTls = fc.oneof(
+  { weight: 4, arbitrary: fc.constant({}) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(oneOf('a.internal', 'b.internal'), caCertificateRefs)
+      .map(([hostname, refs]) => ({ tls: { hostname, caCertificateRefs: refs } })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constant({ tls: { hostname: 'a.internal', wellKnownCACertificates: 'System' } }),
+  },
+);
+
+const backendRef = fc
+  .tuple(
+    record(
+      { name: oneOf(...services, 'gone'), port: oneOf(80, 80, 81), weight: oneOf(0, 1, 9) },
+      'name',
+      'port',
+    ),
+    backendTls,
+  )
+  .map(([ref, tls]) => ({ ...ref, ...tls }));
+
 const plainRule = record(
   {
     name: oneOf('first', 'second', 'third'),
     matches: some(fc.oneof(match, fc.constant({ path: { value: '/a' } }))),
-    backendRefs: some(
-      record(
-        { name: oneOf(...services, 'gone'), port: oneOf(80, 80, 81), weight: oneOf(0, 1, 9) },
-        'name',
-        'port',
-      ),
-      1,
-    ),
+    backendRefs: some(backendRef, 1),
     timeouts: record({ request: oneOf('1s', '0s'), backendRequest: oneOf('500ms'), idle: oneOf('3s') }),
     policy: requestPolicy,
   },
@@ -73,6 +96,15 @@ const certificateRefs = fc
   .uniqueArray(oneOf(...secretNames, 'w'), { minLength: 1, maxLength: 2 })
   .map((names) => names.map((name) => ({ name })));
 
+const tlsPolicy = record({
+  plaintext: oneOf('Redirect', 'Serve', 'Reject'),
+  minVersion: oneOf('1.2', '1.3'),
+  strictTransportSecurity: record(
+    { maxAge: oneOf('0s', '24h'), includeSubDomains: oneOf(true, false), preload: oneOf(false) },
+    'maxAge',
+  ),
+});
+
 const issuerRef = record(
   { name: oneOf('issuer', 'other'), kind: oneOf('ClusterIssuer'), group: oneOf('cert-manager.io') },
   'name',
@@ -80,12 +112,23 @@ const issuerRef = record(
 
 /** Every other one has certificates, and some of those an issuer where it may. */
 const routeSpec = fc
-  .tuple(plainSpec, certificateRefs, issuerRef, fc.nat(3))
-  .map(([spec, refs, issuer, dice]) => {
+  .tuple(plainSpec, certificateRefs, issuerRef, tlsPolicy, fc.nat(3))
+  .map(([spec, refs, issuer, policy, dice]) => {
     if (dice < 2) return spec;
     const mayIssue = dice === 3 && refs.length === 1 && !spec.hostnames.includes('*');
-    return { ...spec, tls: { certificateRefs: refs, ...(mayIssue ? { issuerRef: issuer } : {}) } };
+    const issued = mayIssue ? { issuerRef: issuer } : {};
+    return { ...spec, tls: { certificateRefs: refs, ...policy, ...issued } };
   });
+
+/** The one thing that sees no request. */
+const passthroughSpec = fc
+  .tuple(plainSpec, plainRule)
+  .map(([{ hostnames, ...spec }, { matches: _matches, policy: _policy, ...only }]) => ({
+    hostnames,
+    ...('ingressClassName' in spec ? { ingressClassName: spec.ingressClassName } : {}),
+    tls: { mode: 'Passthrough' },
+    rules: [only],
+  }));
 
 const brokenSpec = fc.oneof(
   fc.jsonValue(),
@@ -121,7 +164,13 @@ export const ingressRoutes = objectsOf(
   ['p', 'q', 'r'],
   record({ creationTimestamp: oneOf(...ages), generation: fc.nat(3) }),
   fc.record(
-    { spec: fc.oneof({ weight: 8, arbitrary: routeSpec }, { weight: 1, arbitrary: brokenSpec }) },
+    {
+      spec: fc.oneof(
+        { weight: 8, arbitrary: routeSpec },
+        { weight: 1, arbitrary: passthroughSpec },
+        { weight: 1, arbitrary: brokenSpec },
+      ),
+    },
     { noNullPrototype: true },
   ),
   [0, 9],

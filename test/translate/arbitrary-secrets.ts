@@ -3,24 +3,41 @@ import * as fc from 'fast-check';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import type { ClusterView } from '#translate/cluster-view.ts';
 import { namespaces, objectsOf, oneOf, record, secretNames } from './arbitrary-objects.ts';
+import { testAuthorities } from './test-authorities.ts';
 import { certificateOf, fitPairs, testPairs } from './test-pairs.ts';
 
 function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
+function mapped(
+  texts: Readonly<Record<string, string>>,
+  map: (text: string) => string,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, map(text)]));
+}
+
+/** Of many, as cert-manager writes it; some are no good. */
+const authorities = oneOf<Readonly<Record<string, string>>>(
+  {},
+  { 'ca.crt': '' },
+  { 'ca.crt': 'no certificate' },
+  ...Object.values(testAuthorities).map((text) => ({ 'ca.crt': text })),
+  { 'ca.crt': Object.values(testAuthorities).join('') },
+);
+
 export const secrets = objectsOf(
   'v1',
   'Secret',
   secretNames,
   fc.constant({}),
-  fc.tuple(oneOf(...Object.values(testPairs)), fc.nat(9)).map(([{ chain, key }, dice]) => ({
-    type: 'kubernetes.io/tls',
-    // As only a file gives it.
-    ...(dice === 0
-      ? { stringData: { 'tls.crt': chain, 'tls.key': key } }
-      : { data: { 'tls.crt': base64(chain), 'tls.key': base64(key) } }),
-  })),
+  fc.tuple(oneOf(...Object.values(testPairs)), authorities, fc.nat(9)).map(([{ chain, key }, more, dice]) => {
+    const texts = { 'tls.crt': chain, 'tls.key': key, ...more };
+    // As only a file gives it, or as the API server does.
+    return dice === 0
+      ? { type: 'kubernetes.io/tls', stringData: texts }
+      : { type: 'kubernetes.io/tls', data: mapped(texts, base64) };
+  }),
   [0, 4],
 );
 

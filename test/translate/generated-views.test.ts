@@ -28,6 +28,7 @@ const reasons: readonly Problem['reason'][] = [
   'BackendNotFound',
   'PortNotFound',
   'EndpointsUnusable',
+  'SecretNotFound',
   'SecretInvalid',
   'CertificatePending',
 ];
@@ -43,6 +44,14 @@ for (const reason of reasons)
 
 test('certificates', () => isOften(({ model }) => model.certificates.length > 0));
 test('requests for certificates', () => isOften(({ certificateRequests }) => certificateRequests.length > 0));
+test('backends with TLS, on the terms of a route and of a Service', () => {
+  for (const isSaid of [true, false])
+    isOften(({ model }) =>
+      model.upstreams.some(({ id, tls }) => tls.kind === 'Verified' && id.includes(' ') === isSaid),
+    );
+});
+test('backends of HTTP/2', () =>
+  isOften(({ model }) => model.upstreams.some(({ protocol }) => protocol === 'HTTP/2')));
 test('DNS names', () =>
   isOften(({ model }) => model.upstreams.some(({ discovery }) => discovery.kind === 'Dns')));
 test('hints of zones', () => isOften(({ model }) => model.zones.length > 0));

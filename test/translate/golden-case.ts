@@ -3,6 +3,7 @@
 // Besides Kubernetes objects a case may have
 //   a ConfigMap named claims    the ledger, `host: namespace since`
 //   a Secret's stringData       `chain of shop`, `key of shop`: those of test-pairs.ts, so that no file holds a key
+//                               `ca of private`: that of test-authorities.ts
 //   kind LastGood               what was served last under its name, `pair: shop`
 //   kind Settings               what differs from the default settings
 import { parseAllDocuments, parse, Document, isCollection, isMap, visit } from 'yaml';
@@ -14,6 +15,7 @@ import type { Certificate, Upstream, VirtualHost } from '#model/route-model.ts';
 import type { Claim, ClusterView, TranslateSettings } from '#translate/cluster-view.ts';
 import { defaultTranslateSettings } from '#translate/defaults.ts';
 import type { Translation } from '#translate/translation.ts';
+import { namesOfAuthorities, testAuthorities } from './test-authorities.ts';
 import { certificateOf, fitPairs, testPairs } from './test-pairs.ts';
 
 const separator = '# ---- expected\n';
@@ -86,7 +88,8 @@ function withPairs(secret: KubernetesObject): KubernetesObject {
   const { stringData } = secret as { readonly stringData?: Readonly<Record<string, string>> };
   if (stringData === undefined) return secret;
   const entries = Object.entries(stringData).map(([key, text]) => {
-    const [, part, name = ''] = /^(chain|key) of ([a-z-]+)$/.exec(text) ?? [];
+    const [, part, name = ''] = /^(chain|key|ca) of ([a-z-]+)$/.exec(text) ?? [];
+    if (part === 'ca') return [key, testAuthorities[name] ?? ''];
     const pair = testPairs[name];
     if (part !== undefined && pair === undefined) throw new Error(`there is no pair ${name}`);
     return [key, pair === undefined ? text : part === 'key' ? pair.key : pair.chain];
@@ -117,7 +120,10 @@ function describeHost(host: VirtualHost): object {
 }
 
 function describeUpstream(upstream: Upstream): object {
-  return without(upstream, plainBackend);
+  const { tls } = upstream;
+  if (tls.kind === 'None' || tls.authorities.kind === 'System') return without(upstream, plainBackend);
+  const authorities = { kind: 'Pem', pem: namesOfAuthorities(tls.authorities.pem) };
+  return without({ ...upstream, tls: { ...tls, authorities } }, plainBackend);
 }
 
 function without(value: object, usual: Readonly<Record<string, unknown>>): object {

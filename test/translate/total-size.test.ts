@@ -38,6 +38,7 @@ function read(object: KubernetesObject): TranslatedObject {
   assert.equal(parsed.kind, 'Parsed');
   return translateIngressRoute(parsed.value, {
     service: (key) => services.service(key),
+    authority: () => ({ kind: 'Missing' }),
     allowsExternalNames: false,
   });
 }

@@ -1,11 +1,16 @@
-// The transport contract, on Bun: over its own sockets, and over those of the system.
+// The transport contracts, on Bun: over its own sockets, over those of the system, and with TLS.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { contract } from './contract.ts';
+import { tlsContract } from './tls-contract.ts';
 
-for (const sockets of ['bun', 'epoll'])
+for (const [sockets, checks] of [
+  ['bun', contract],
+  ['epoll', contract],
+  ['tls', tlsContract],
+] as const)
   test(
     `every check of the contract over ${sockets}, in a process of its own`,
     { timeout: 120_000 },
@@ -21,7 +26,7 @@ for (const sockets of ['bun', 'epoll'])
         seen.push(name);
         await context.test(name, () => assert.equal(error, ''));
       }
-      assert.deepEqual(seen, Object.keys(contract));
+      assert.deepEqual(seen, Object.keys(checks));
     },
   );
 

@@ -1,17 +1,32 @@
-// Runs the transport contract on Bun, over the sockets that the argument names; prints a line of JSON for each check.
-import type { Transport } from '#transport/transport.ts';
+// Runs a contract on Bun: the transport's over the sockets that the argument names, or `tls`: that of connections with TLS.
+// Prints a line of JSON for each check.
+import { nodeSecureTransport } from '#transport/node-tls.ts';
 import { contract } from './contract.ts';
+import { tlsContract } from './tls-contract.ts';
 
-const transport: Transport =
-  process.argv[2] === 'epoll'
-    ? (await import('#transport/epoll.ts')).epollTransport
-    : (await import('#transport/bun.ts')).bunTransport;
+type Checks = Readonly<Record<string, () => Promise<void>>>;
 
-for (const [name, check] of Object.entries(contract)) {
+async function checksOf(name: string | undefined): Promise<Checks> {
+  if (name === 'tls') return bind(tlsContract, nodeSecureTransport);
+  return bind(
+    contract,
+    name === 'epoll'
+      ? (await import('#transport/epoll.ts')).epollTransport
+      : (await import('#transport/bun.ts')).bunTransport,
+  );
+}
+
+function bind<T>(checks: Readonly<Record<string, (transport: T) => Promise<void>>>, transport: T): Checks {
+  return Object.fromEntries(
+    Object.entries(checks).map(([name, check]) => [name, (): Promise<void> => check(transport)]),
+  );
+}
+
+for (const [name, check] of Object.entries(await checksOf(process.argv[2]))) {
   let error = '';
   try {
     await Promise.race([
-      check(transport),
+      check(),
       new Promise((_, reject) => {
         setTimeout(() => reject(new Error('it does not end')), 20_000).unref();
       }),

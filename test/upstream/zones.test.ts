@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Endpoint } from '#upstream/endpoint.ts';
+import { plainBackend } from '#model/plain-terms.ts';
 import { Upstream } from '#upstream/upstream.ts';
 
 const addresses = ['10.0.0.1', '10.0.0.2', '10.0.1.1', '10.0.1.2'];
@@ -10,6 +11,7 @@ function model(terminating: readonly number[] = []) {
   return {
     id: 'shop/web:80',
     loadBalancing: 'RoundRobin' as const,
+    ...plainBackend,
     endpoints: addresses.map((address, index) => ({
       address,
       port: 8080,

@@ -1,0 +1,42 @@
+// appProtocol of a Service port -> how its endpoints are spoken to, where a reference does not say it.
+import type { Service, ServicePort } from '#api/service.ts';
+import { plainBackend } from '#model/plain-terms.ts';
+import type { Upstream } from '#model/route-model.ts';
+
+export type BackendTerms = Pick<Upstream, 'protocol' | 'tls'>;
+
+type Kind = 'Plain' | 'Secure' | 'PlainHttp2';
+
+/**
+ * In lower case. Names without a prefix are IANA's, but for `ws`, `wss`, `h2c` and `grpc`, which are in wide use. `http2`
+ * is not here: some take it for TLS and some for none.
+ */
+const kinds: ReadonlyMap<string, Kind> = new Map([
+  ['https', 'Secure'],
+  ['kubernetes.io/wss', 'Secure'],
+  ['wss', 'Secure'],
+  ['kubernetes.io/h2c', 'PlainHttp2'],
+  ['h2c', 'PlainHttp2'],
+  ['grpc', 'PlainHttp2'],
+  ['kubernetes.io/grpc', 'PlainHttp2'],
+]);
+
+/** Whatever is not known is HTTP/1.1 in the clear, as is a port that says nothing. */
+export function termsOf(service: Service, { appProtocol }: ServicePort): BackendTerms {
+  switch (kinds.get(appProtocol.toLowerCase()) ?? 'Plain') {
+    case 'Plain':
+      return plainBackend;
+    case 'PlainHttp2':
+      return { protocol: 'HTTP/2', tls: { kind: 'None' } };
+    case 'Secure':
+      return {
+        protocol: 'HTTP/1.1',
+        tls: { kind: 'Verified', serverName: nameOf(service), authorities: { kind: 'System' } },
+      };
+  }
+}
+
+/** Without a word of the route about whom to trust: the name by which everybody in a cluster knows the Service. */
+function nameOf({ type, externalName, name, namespace }: Service): string {
+  return type === 'ExternalName' ? externalName.toLowerCase() : `${name}.${namespace}.svc`;
+}
