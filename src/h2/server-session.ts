@@ -93,7 +93,6 @@ export class ServerSession extends Session {
       return this.sendReset(streamId, ErrorCode.RefusedStream);
     const verdict = readRequest(block, head, isEnd, limits);
     if (verdict.kind === 'Malformed') return this.sendReset(streamId, ErrorCode.ProtocolError);
-    this.earnControl();
     const stream = new Stream(streamId, this.peerWindow, streamWindow);
     stream.headFields = block.fieldCount;
     if (head.framing === BodyFraming.Length) stream.contentLeft = head.contentLength;

@@ -200,11 +200,6 @@ export abstract class Session implements FrameSink {
     return false;
   }
 
-  /** A message has begun or ended: its peer may say something about it. */
-  protected earnControl(): void {
-    this.#control.earn(earnedByFrame);
-  }
-
   // Field sections
 
   #onHeaders(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
@@ -252,7 +247,11 @@ export abstract class Session implements FrameSink {
     const isEnd = this.#openBlockEnds;
     if (stream?.isRemoteEnded === true) this.resetStream(stream, ErrorCode.StreamClosed);
     else if (isTrailers) this.#takeTrailers(stream, isEnd);
-    else this.onSection(streamId, stream, isEnd);
+    else {
+      // What comes late for a stream that is over is of no use.
+      if (stream !== undefined || this.isIdle(streamId)) this.#control.earn(earnedByFrame);
+      this.onSection(streamId, stream, isEnd);
+    }
   }
 
   #decodeBlock(bytes: Buffer, start: number, end: number): boolean {
@@ -269,7 +268,7 @@ export abstract class Session implements FrameSink {
     const isSound = isEnd && !block.isMalformed && !block.hasAnyPseudo && !block.isTooLarge;
     if (!isSound || hasConnectionField(this.#trailers))
       return this.resetStream(stream, ErrorCode.ProtocolError);
-    this.earnControl();
+    this.#control.earn(earnedByFrame);
     this.#endRemote(stream, this.#trailers.count > 0 ? this.#trailers : undefined);
   }
 

@@ -129,6 +129,8 @@ export class SessionRecorder implements ServerSessionOwner {
     this.#hasFailed = true;
   }
 
+  onStreamReset(): void {}
+
   onGoAway(lastStreamId: number, code: number): void {
     this.event(`goaway last=${lastStreamId} ${errorName(code)}`);
   }
