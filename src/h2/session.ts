@@ -84,6 +84,7 @@ export abstract class Session implements FrameSink {
   /** A field section whose end has not come yet. */
   #openBlock: Buffer = nothing;
   #openBlockStream = 0;
+  #openBlockSinceMs = 0;
   #openBlockEnds = false;
   #dependsOnItself = false;
   #continuations = 0;
@@ -108,9 +109,9 @@ export abstract class Session implements FrameSink {
     return this.streams.size;
   }
 
-  /** A field section has begun and not ended. */
-  get isInBlock(): boolean {
-    return this.#openBlockStream !== 0;
+  /** When a field section has begun that has not ended; 0 without one. */
+  get blockSinceMs(): number {
+    return this.#openBlockStream === 0 ? 0 : this.#openBlockSinceMs;
   }
 
   /** So much waits for the peer that nothing more should be read for it. */
@@ -219,6 +220,7 @@ export abstract class Session implements FrameSink {
     if ((flags & Flag.EndHeaders) !== 0) this.#takeBlock(streamId, bytes, from, to);
     else {
       this.#openBlockStream = streamId;
+      this.#openBlockSinceMs = this.owner.now();
       this.#openBlock = Buffer.from(bytes.subarray(from, to));
       this.#continuations = 0;
     }
