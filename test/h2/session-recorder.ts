@@ -4,6 +4,7 @@ import type { FaultCode } from '#http/fault.ts';
 import type { FieldSection } from '#http/field-section.ts';
 import type { RequestHead } from '#http/message-head.ts';
 import type { ErrorCode } from '#h2/error-code.ts';
+import { largestWindow } from '#h2/frame.ts';
 import { ServerReading, ServerSession } from '#h2/server-session.ts';
 import type { ServerSessionOwner } from '#h2/server-session.ts';
 import type { SessionLimits } from '#h2/session-limits.ts';
@@ -72,6 +73,7 @@ export class SessionRecorder implements ServerSessionOwner {
   readonly now = (): number => this.#nowMs;
   readonly #streams = new Map<number, Stream>();
   readonly #describer = new FrameDescriber();
+  readonly #written = new Map<number, number>();
   #nowMs = 1000;
   #seenBytes = 0;
   #isSocketBlocked = false;
@@ -146,12 +148,31 @@ export class SessionRecorder implements ServerSessionOwner {
     return !this.#isSocketBlocked;
   }
 
+  /** Frames of one type that have been written. */
+  writtenOf(type: number): number {
+    return this.#written.get(type) ?? 0;
+  }
+
+  /** Of all streams that were begun. */
+  checkWindows(): void {
+    let queuedBytes = 0;
+    for (const { sendWindow, receiveWindow, isClosed, queuedBytes: own } of this.#streams.values()) {
+      if (isClosed) continue;
+      assert(sendWindow >= -largestWindow && sendWindow <= largestWindow, `${sendWindow} bytes to send`);
+      assert(receiveWindow >= 0 && receiveWindow <= largestWindow, `${receiveWindow} bytes to come`);
+      queuedBytes += own;
+    }
+    assert.equal(this.session.queuedBytes, queuedBytes);
+  }
+
   #readWriter(): void {
     const { writer } = this.session;
     const bytes = writer.bytes.subarray(this.#seenBytes, writer.size);
     this.#seenBytes = writer.size;
-    for (const frame of readFrames(bytes))
+    for (const frame of readFrames(bytes)) {
+      this.#written.set(frame.type, this.writtenOf(frame.type) + 1);
       for (const line of this.#describer.describe(frame)) this.log.line(`> ${line}`);
+    }
   }
 
   // Steps
