@@ -41,7 +41,6 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
   /** How it ended is known, and counted. */
   #isDecided = false;
   #lingering: LingeringClose | undefined = undefined;
-  #passthrough: Passthrough | undefined = undefined;
 
   constructor(context: ProxyContext, owner: ConnectionOwner, transport: SecureTransport, socket: Socket) {
     this.#context = context;
@@ -56,7 +55,6 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
   }
 
   onBytes(bytes: Buffer): void {
-    this.#passthrough?.onBytes(bytes);
     this.#lingering?.onBytes();
     if (this.#isDecided) return;
     const rest = this.#peer.isUnknown ? this.#peer.introduce(this.#context, bytes) : bytes;
@@ -130,7 +128,7 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
     const { address } = this.#peer;
     const received = this.#received;
     this.#received = nothing;
-    this.#passthrough = new Passthrough(
+    const passthrough = new Passthrough(
       this.#context,
       this.#owner,
       this.#socket,
@@ -140,8 +138,9 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
       address,
       received,
     );
-    this.#owner.onConnectionReplaced(this, this.#passthrough);
-    this.#passthrough.begin();
+    this.#socket.events = passthrough;
+    this.#owner.onConnectionReplaced(this, passthrough);
+    passthrough.begin();
   }
 
   #refuse(alert: Alert, outcome: HandshakeOutcome): void {
@@ -152,20 +151,13 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
     this.#lingering = new LingeringClose(this.#context, this.#socket, () => this.destroy());
   }
 
-  onDrain(): void {
-    this.#passthrough?.onDrain();
-  }
+  onDrain(): void {}
 
   onEnd(): void {
-    if (this.#passthrough === undefined) this.#socket.destroy();
-    else this.#passthrough.onEnd();
+    this.#socket.destroy();
   }
 
   onClose(): void {
-    if (this.#passthrough !== undefined) {
-      this.#passthrough.onClose();
-      return;
-    }
     this.#decide('failed');
     this.#lingering?.onClose();
     this.#owner.onConnectionClosed(this);
