@@ -139,9 +139,13 @@ function refuseRequests({ rules, policy }: IngressRoute, spec: FieldReader): voi
     rules.length !== 1 ||
     rule === undefined ||
     rule.matches.length + rule.filters.length > 0 ||
+    rule.backendRefs.some(({ tls }) => tls !== undefined) ||
     (rule.policy.maxBodyBytes ?? policy.maxBodyBytes) !== undefined;
   if (seesRequest)
-    spec.refuse('rules', 'with Passthrough there is one rule, without matches, filters and requestBody');
+    spec.refuse(
+      'rules',
+      'with Passthrough there is one rule, without matches, filters, requestBody and tls of backends',
+    );
 }
 
 function readPathPolicy(path: FieldReader | undefined): PathPolicy {

@@ -1,10 +1,10 @@
 // The TLS contexts of one thread, made when a client asks for a host, and made again when one of its pairs is another one.
 import { createHash } from 'node:crypto';
 import { hostKey } from '#model/route-model.ts';
-import type { VirtualHost } from '#model/route-model.ts';
+import type { ClientValidation, VirtualHost } from '#model/route-model.ts';
 import type { TlsSelection } from '#proxy/serving-table.ts';
 import type { CompiledHost } from '#route/compiled-host.ts';
-import type { SecureTransport, TlsContext } from '#transport/secure-transport.ts';
+import type { ClientTerms, SecureTransport, TlsContext } from '#transport/secure-transport.ts';
 import { choosePairs } from './pair-choice.ts';
 import { readPair } from './pair-text.ts';
 import type { NamedPair } from './pair-text.ts';
@@ -36,7 +36,7 @@ export class LiveContexts {
   }
 
   /** Connections that are open keep the context that they were made with. */
-  select({ key, tlsKey, source, passthrough }: CompiledHost): TlsSelection {
+  select({ key, tlsKey, validationKey, source, passthrough }: CompiledHost): TlsSelection {
     if (passthrough !== undefined) return { kind: 'Passthrough', route: passthrough };
     const name = `${key} ${tlsKey}`;
     const places = this.#placesOf(source.certificates);
@@ -46,7 +46,16 @@ export class LiveContexts {
     this.#live.delete(name);
     this.#live.set(name, live);
     if (live.context === undefined) return noCertificate;
-    return { kind: 'Selected', context: live.context, tlsKey, minVersion: source.minTlsVersion };
+    const { minTlsVersion: minVersion, clientValidation } = source;
+    return {
+      kind: 'Selected',
+      context: live.context,
+      tlsKey,
+      minVersion,
+      validationKey,
+      clients:
+        clientValidation.kind === 'None' ? 'NotAsked' : isMust(clientValidation) ? 'Required' : 'Asked',
+    };
   }
 
   /** Of those that are there: a Secret may be on its way. */
@@ -67,12 +76,13 @@ export class LiveContexts {
     return { places, context: pairs.length === 0 ? undefined : this.#create(host, name, pairs) };
   }
 
-  /** A pair that the runtime does not take fails the names that it is for, and nobody else's. */
+  /** A pair or an authority that the runtime does not take fails the names that it is for, and nobody else's. */
   #create(host: VirtualHost, name: string, pairs: readonly NamedPair[]): TlsContext | undefined {
     try {
       return this.#transport.createContext({
         pairs: choosePairs(pairs, hostKey(host.pattern)),
         minVersion: host.minTlsVersion,
+        clients: clientTermsOf(host.clientValidation),
         sessionScope: createHash('sha256').update(name).digest('base64url').slice(0, 32),
         ticketKeys: this.#ticketKeys,
       });
@@ -80,6 +90,16 @@ export class LiveContexts {
       return undefined;
     }
   }
+}
+
+/** Without any authority nobody is believed, and nobody is let in either: the context is refused. */
+function clientTermsOf(validation: ClientValidation): ClientTerms {
+  if (validation.kind === 'None') return { kind: 'NotAsked' };
+  return { kind: 'Asked', authorities: validation.authorities };
+}
+
+function isMust({ mode }: Extract<ClientValidation, { kind: 'Asked' }>): boolean {
+  return mode === 'AllowValidOnly';
 }
 
 function isSame(a: readonly number[], b: readonly number[]): boolean {

@@ -1,9 +1,10 @@
 // The routes of one host, indexed by path: a Map for exact paths, one for prefixes, a list for expressions.
+import { createHash } from 'node:crypto';
 import type { HeaderChanges } from '#filter/header-changes.ts';
 import { secureResponseHeaders } from '#filter/strict-transport.ts';
 import { isChallenge } from '#model/request-path.ts';
 import { hostKey } from '#model/route-model.ts';
-import type { PathPolicy, Plaintext, VirtualHost } from '#model/route-model.ts';
+import type { ClientValidation, PathPolicy, Plaintext, VirtualHost } from '#model/route-model.ts';
 import { Candidate } from './candidate.ts';
 import { CompiledRoute } from './compiled-route.ts';
 import type { MatchRequest } from './match-request.ts';
@@ -15,6 +16,8 @@ export class CompiledHost {
   readonly pathPolicy: PathPolicy;
   /** What a connection must have been made for to carry its requests; empty: there is no certificate. */
   readonly tlsKey: string;
+  /** Whose certificates of clients are believed, and whether one is a must; empty: none is asked for. */
+  readonly validationKey: string;
   /** What is done to the fields of responses with TLS that no rule has a say in. */
   readonly secureResponseHeaders: HeaderChanges | undefined;
   /** The rule that takes whole connections: backends end their TLS. */
@@ -30,7 +33,8 @@ export class CompiledHost {
     this.key = hostKey(host.pattern);
     this.source = host;
     this.pathPolicy = host.pathPolicy;
-    this.tlsKey = tlsKeyOf(host);
+    this.validationKey = validationKeyOf(host.clientValidation);
+    this.tlsKey = tlsKeyOf(host, this.validationKey);
     const { strictTransport } = host;
     this.secureResponseHeaders =
       strictTransport.kind === 'Unsaid' ? undefined : secureResponseHeaders([], strictTransport);
@@ -44,6 +48,13 @@ export class CompiledHost {
     this.passthrough = passthrough;
     this.candidates = candidates.sort(comparePrecedence);
     for (const candidate of this.candidates) this.#index(candidate);
+  }
+
+  /** Whether a certificate of the client is a must, which without TLS nobody can show; not so for challenges. */
+  isClosedWithoutCertificate(path: string): boolean {
+    const { clientValidation } = this.source;
+    const isMust = clientValidation.kind === 'Asked' && clientValidation.mode === 'AllowValidOnly';
+    return isMust && !isChallenge(path);
   }
 
   /** What a request for this path, in normal form, gets without TLS. */
@@ -100,8 +111,13 @@ export class CompiledHost {
 }
 
 /** What is proved to a client, and what is asked of it. */
-function tlsKeyOf({ certificates, minTlsVersion }: VirtualHost): string {
-  return certificates.length === 0 ? '' : `${minTlsVersion} ${certificates.join(' ')}`;
+function tlsKeyOf({ certificates, minTlsVersion }: VirtualHost, validationKey: string): string {
+  return certificates.length === 0 ? '' : `${minTlsVersion} ${validationKey} ${certificates.join(' ')}`;
+}
+
+function validationKeyOf(validation: ClientValidation): string {
+  if (validation.kind === 'None') return '';
+  return `${validation.mode} ${createHash('sha256').update(validation.authorities).digest('hex')}`;
 }
 
 function firstFit(candidates: readonly Candidate[], request: MatchRequest): Candidate | undefined {

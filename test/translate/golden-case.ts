@@ -116,7 +116,14 @@ function describe({ id, dnsNames, notAfter, fingerprint }: Certificate): object 
 
 /** Most hosts have nothing to do with TLS, and most backends are spoken to in the clear: that is left out. */
 function describeHost(host: VirtualHost): object {
-  return without(host, { plaintext: 'Serve', ...plainTls });
+  const { clientValidation } = host;
+  const authorities =
+    clientValidation.kind === 'None' ? '' : namesOfAuthorities(clientValidation.authorities);
+  const named =
+    clientValidation.kind === 'None'
+      ? host
+      : { ...host, clientValidation: { ...clientValidation, authorities } };
+  return without(named, { plaintext: 'Serve', ...plainTls });
 }
 
 function describeUpstream(upstream: Upstream): object {
