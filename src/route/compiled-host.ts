@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { HeaderChanges } from '#filter/header-changes.ts';
 import { secureResponseHeaders } from '#filter/strict-transport.ts';
 import { isChallenge } from '#model/request-path.ts';
+import { plainTls } from '#model/plain-terms.ts';
 import { hostKey } from '#model/route-model.ts';
 import type { ClientValidation, PathPolicy, Plaintext, VirtualHost } from '#model/route-model.ts';
 import { Candidate } from './candidate.ts';
@@ -10,11 +11,13 @@ import { CompiledRoute } from './compiled-route.ts';
 import type { MatchRequest } from './match-request.ts';
 import { comparePrecedence } from './precedence.ts';
 
+type TlsIdentity = Pick<VirtualHost, 'tlsMode' | 'plaintext' | 'minTlsVersion' | 'certificates'>;
+
 export class CompiledHost {
   readonly key: string;
   readonly source: VirtualHost;
   readonly pathPolicy: PathPolicy;
-  /** What a connection must have been made for to carry its requests; empty: there is no certificate. */
+  /** What a connection must have been made for to carry its requests. */
   readonly tlsKey: string;
   /** Whose certificates of clients are believed, and whether one is a must; empty: none is asked for. */
   readonly validationKey: string;
@@ -48,6 +51,11 @@ export class CompiledHost {
     this.passthrough = passthrough;
     this.candidates = candidates.sort(comparePrecedence);
     for (const candidate of this.candidates) this.#index(candidate);
+  }
+
+  /** It has nothing to do with TLS: where there is a default certificate, that is its own. */
+  get hasDefaultTls(): boolean {
+    return this.tlsKey === defaultTlsKey;
   }
 
   /** Whether a certificate of the client is a must, which without TLS nobody can show; not so for challenges. */
@@ -110,9 +118,18 @@ export class CompiledHost {
   }
 }
 
+/** Of connections with the default certificate: those of hosts without any. */
+export const defaultTlsKey = tlsKeyOf({ ...plainTls, plaintext: 'Serve', certificates: [] }, '');
+
 /** What is proved to a client, and what is asked of it. */
-function tlsKeyOf({ certificates, minTlsVersion }: VirtualHost, validationKey: string): string {
-  return certificates.length === 0 ? '' : `${minTlsVersion} ${validationKey} ${certificates.join(' ')}`;
+function tlsKeyOf(
+  { tlsMode, plaintext, certificates, minTlsVersion }: TlsIdentity,
+  validationKey: string,
+): string {
+  if (tlsMode === 'Passthrough') return 'Passthrough';
+  // It wants certificates of its own, which are not there.
+  if (certificates.length === 0 && plaintext !== 'Serve') return 'None';
+  return `${minTlsVersion} ${validationKey} ${certificates.join(' ')}`;
 }
 
 function validationKeyOf(validation: ClientValidation): string {

@@ -9,6 +9,7 @@ export const defaultTranslateSettings: TranslateSettings = {
   externalNames: 'Refused',
   wildcardsClaimSubdomains: false,
   defaultBackend: undefined,
+  defaultCertificate: undefined,
   assumedClass: '',
 };
 

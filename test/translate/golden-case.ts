@@ -145,12 +145,13 @@ function withoutUndefined(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }
 
-/** What a case expects. Of the settings only the default backend is a matter of translation. */
+/** What a case expects. Of the settings only the default backend and certificate are a matter of translation. */
 export function outcomeOf(translation: Translation): unknown {
   const { model, verdicts, claims, certificateRequests, problems } = translation;
   const { settings, zones, hosts, upstreams, certificates } = model;
-  const { fallback } = settings;
+  const { fallback, defaultCertificate } = settings;
   return {
+    ...(defaultCertificate.kind === 'None' ? {} : { defaultCertificate: defaultCertificate.certificate }),
     ...(fallback.kind === 'NotFound' ? {} : { fallback }),
     ...(zones.length === 0 ? {} : { zones }),
     hosts: hosts.map(describeHost),
