@@ -139,12 +139,13 @@ function refuseRequests({ rules, policy }: IngressRoute, spec: FieldReader): voi
     rules.length !== 1 ||
     rule === undefined ||
     rule.matches.length + rule.filters.length > 0 ||
-    rule.backendRefs.some(({ tls }) => tls !== undefined) ||
     (rule.policy.maxBodyBytes ?? policy.maxBodyBytes) !== undefined;
   if (seesRequest)
+    spec.refuse('rules', 'with Passthrough there is one rule, without matches, filters and requestBody');
+  if (rules.some(({ backendRefs }) => backendRefs.some(({ tls }) => tls !== undefined)))
     spec.refuse(
       'rules',
-      'with Passthrough there is one rule, without matches, filters, requestBody and tls of backends',
+      'with Passthrough it is the client that verifies a backend: backendRefs have no tls',
     );
 }
 

@@ -4,7 +4,8 @@ import type { Chunk, ChunkRef } from '#model/chunk.ts';
 import type { Delivery } from '#model/model-reader.ts';
 import type { RefusedRevision, Revision } from '#model/revision.ts';
 import { schemaNumbers } from '#model/route-model-schema.ts';
-import { handshakeOutcomes } from '#proxy/proxy-context.ts';
+import { errorCodeNames } from '#h2/error-code.ts';
+import { handshakeOutcomes, http2Scopes } from '#proxy/proxy-context.ts';
 import { AdminServer } from '#telemetry/admin-server.ts';
 import type { AdminAnswer } from '#telemetry/admin-server.ts';
 import { createDataPlaneMetrics } from '#telemetry/data-plane-metrics.ts';
@@ -279,6 +280,9 @@ export class DataPlane {
       connections: metrics.connections,
       refusedConnections: metrics.refusedConnections,
       handshakes: handshakeOutcomes.map((outcome) => [outcome, metrics.handshakes(outcome)]),
+      http2Errors: http2Scopes.flatMap((scope) =>
+        errorCodeNames.map((name, code) => [scope, name, metrics.http2Errors(scope, code)] as const),
+      ),
       passedThrough: metrics.passedThrough,
       activeRequests: metrics.activeRequests,
       faults: faultCodes.map((code) => [code, metrics.faults(code)]),

@@ -1,14 +1,16 @@
 // Counters of one worker in shared memory: the worker stores, the main thread reads, nobody waits.
 //
-//   [connections, active requests, refused connections, a counter per fault and per outcome of a handshake, bytes passed through ... | slot 0 | ...]
+//   [connections, active requests, refused connections, a counter per fault, outcome of a handshake error of HTTP/2, bytes passed through ... | slot 0 | ...]
 //   slot: [1xx .. 5xx, sum of seconds, count per bucket ...]
 //
 // The worker alone counts, with plain stores of aligned doubles, so a reader sees old or new values, never torn ones; the
 // main thread writes only to zero a slot that is given to another route. Slot 0 counts what has no route and the routes beyond the limit.
 import { faults } from '#http/fault.ts';
 import type { FaultCode } from '#http/fault.ts';
-import { handshakeOutcomes } from '#proxy/proxy-context.ts';
-import type { HandshakeOutcome } from '#proxy/proxy-context.ts';
+import { errorCodeNames } from '#h2/error-code.ts';
+import type { ErrorCode } from '#h2/error-code.ts';
+import { handshakeOutcomes, http2Scopes } from '#proxy/proxy-context.ts';
+import type { HandshakeOutcome, Http2Scope } from '#proxy/proxy-context.ts';
 
 /** Upper bounds in seconds; the last bucket has none. */
 export const durationBuckets = [
@@ -22,8 +24,9 @@ const gauges = 2;
 const refusedWord = gauges;
 const faultsWord = refusedWord + 1;
 const handshakesWord = faultsWord + faultCodes.length;
+const http2Word = handshakesWord + handshakeOutcomes.length;
 /** Bytes of connections that were passed through: of clients, and of backends. */
-const passthroughWord = handshakesWord + handshakeOutcomes.length;
+const passthroughWord = http2Word + http2Scopes.length * errorCodeNames.length;
 const headerWords = passthroughWord + 2;
 const sumWord = statusClasses;
 const bucketsWord = statusClasses + 1;
@@ -64,6 +67,10 @@ export class MetricWriter {
 
   countHandshake(outcome: HandshakeOutcome): void {
     this.#words[handshakesWord + handshakeOutcomes.indexOf(outcome)]! += 1;
+  }
+
+  countHttp2Error(scope: Http2Scope, code: ErrorCode): void {
+    this.#words[http2Word + http2Scopes.indexOf(scope) * errorCodeNames.length + code]! += 1;
   }
 
   countPassthrough(requestBytes: number, responseBytes: number): void {
@@ -133,6 +140,10 @@ export class MetricReader {
 
   handshakes(outcome: HandshakeOutcome): number {
     return this.#sum(handshakesWord + handshakeOutcomes.indexOf(outcome));
+  }
+
+  http2Errors(scope: Http2Scope, code: number): number {
+    return this.#sum(http2Word + http2Scopes.indexOf(scope) * errorCodeNames.length + code);
   }
 
   get passedThrough(): { readonly requestBytes: number; readonly responseBytes: number } {

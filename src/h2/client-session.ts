@@ -8,7 +8,7 @@ import { HeaderBlock } from './header-block.ts';
 import { readResponse } from './response-fields.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session.ts';
-import { streamWindow } from './session-limits.ts';
+import { backendConnectionWindow, streamWindow } from './session-limits.ts';
 import { Setting } from './setting.ts';
 import { Stream } from './stream.ts';
 import type { StreamUser } from './stream.ts';
@@ -73,7 +73,7 @@ export class ClientSession extends Session {
   #isGoingAway = false;
 
   constructor(owner: SessionOwner, reading: ClientReading, scheme: 'http' | 'https') {
-    super(owner, reading.block, reading.trailers);
+    super(owner, reading.block, reading.trailers, backendConnectionWindow);
     this.#reading = reading;
     this.#scheme = scheme;
     this.writer.raw(connectionPreface, 0, connectionPreface.length);

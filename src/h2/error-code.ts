@@ -19,3 +19,8 @@ export const ErrorCode = {
 
 /** A peer may send others: they mean InternalError (RFC 9113 7). */
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
+
+/** As RFC 9113 names them, by number: labels of a metric. */
+export const errorCodeNames: readonly string[] = Object.keys(ErrorCode).map((name) =>
+  name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase(),
+);

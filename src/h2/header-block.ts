@@ -32,6 +32,8 @@ const statuses: readonly string[] = ['200', '304', '404'];
 
 /** The name and the value of a field that fits into a table, and more. */
 const literalBytes = 2 * tableBytes + 64;
+/** What a block that is of no use may make us copy all the same, from one entry of a table to another. */
+const mostWastedBytes = 262_144;
 
 const pseudoMarks: ReadonlyMap<string, number> = new Map([
   [':method', Pseudo.Method],
@@ -86,6 +88,7 @@ export class HeaderBlock {
   isTooLarge = false;
   /** Crumbs of a cookie count each. */
   fieldCount = 0;
+  #wastedBytes = 0;
   readonly #maxBytes: number;
   readonly #maxFields: number;
   #section: FieldSection | undefined = undefined;
@@ -96,8 +99,9 @@ export class HeaderBlock {
   constructor(maxBytes: number, maxFields: number) {
     this.#maxBytes = maxBytes;
     this.#maxFields = maxFields;
-    // Each field has four bytes of its line more than the limit counts.
-    this.bytes = Buffer.allocUnsafeSlow(maxBytes + 4 * maxFields + 2 * literalBytes);
+    // Each field has four bytes of its line more than the limit counts; crumbs of a cookie may stand there twice.
+    const lineBytes = maxBytes + 4 * maxFields;
+    this.bytes = Buffer.allocUnsafeSlow(2 * (lineBytes + literalBytes));
   }
 
   /** `fields` already there, such as those of the head before trailers, count towards the limit. */
@@ -116,11 +120,26 @@ export class HeaderBlock {
     this.isMalformed = false;
     this.isTooLarge = false;
     this.fieldCount = fields;
+    this.#wastedBytes = 0;
     this.#isCookieLast = false;
   }
 
   hasPseudo(mark: number): boolean {
     return (this.#seen & (1 << (mark - Pseudo.Method))) !== 0;
+  }
+
+  /** Whatever else it says, nobody is told: only the table is still kept in step. */
+  get isUseless(): boolean {
+    return this.isTooLarge || this.isMalformed;
+  }
+
+  /** A few bytes of a block can name kilobytes of a table. */
+  waste(bytes: number): void {
+    if (this.isUseless) this.#wastedBytes += bytes;
+  }
+
+  get isBomb(): boolean {
+    return this.#wastedBytes > mostWastedBytes;
   }
 
   get hasAnyPseudo(): boolean {
@@ -197,7 +216,10 @@ export class HeaderBlock {
   #takePseudo(mark: number, valueStart: number, valueEnd: number): void {
     const bit = 1 << (mark - Pseudo.Method);
     // Twice, or after a regular field (RFC 9113 8.3).
-    if ((this.#seen & bit) !== 0 || this.#section!.count > 0) this.isMalformed = true;
+    if ((this.#seen & bit) !== 0 || this.#section!.count > 0) {
+      this.isMalformed = true;
+      return;
+    }
     this.#seen |= bit;
     switch (mark) {
       case Pseudo.Method:

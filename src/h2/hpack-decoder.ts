@@ -33,7 +33,7 @@ export class HpackDecoder {
   /** The entry of the dynamic table that was looked up last; below zero: a static one. */
   #found = 0;
 
-  /** Decodes `bytes[start, end)`, a whole block. False: the compression is broken. */
+  /** Decodes `bytes[start, end)`, a whole block. False: the compression is broken, or the block a bomb. */
   decode(bytes: Buffer, start: number, end: number, block: HeaderBlock): boolean {
     this.#at = start;
     this.#hasFields = false;
@@ -60,6 +60,7 @@ export class HpackDecoder {
 
   #takeIndexed(bytes: Buffer, end: number, block: HeaderBlock): boolean {
     if (!this.#readInteger(bytes, end, 0x7f) || !this.#find(this.#integer)) return false;
+    if (block.isUseless) return true;
     const number = this.#found;
     const table = this.#table;
     if (number < 0) {
@@ -106,6 +107,9 @@ export class HpackDecoder {
       this.#mark = markOf(block.bytes, block.size, nameEnd);
     } else {
       if (!this.#find(this.#integer)) return false;
+      if (!isIndexing && block.isUseless) return this.#readString(bytes, end, block, block.size) !== broken;
+      block.waste(this.#nameBytes);
+      if (block.isBomb) return false;
       if (this.#found < 0) staticFields[-this.#found]!.line.copy(block.bytes, block.size, 0, this.#nameBytes);
       else copy(this.#table.bytes, this.#table.start(this.#found), block.bytes, block.size, this.#nameBytes);
       // An entry is kept for its name even where its value was none.
@@ -183,7 +187,6 @@ export class HpackDecoder {
 
 /** Whether a line has room; without it, the block is too large. */
 function fits(block: HeaderBlock, lineBytes: number): boolean {
-  if (block.isTooLarge) return false;
   if (lineBytes <= block.room) return true;
   block.overflow();
   return false;

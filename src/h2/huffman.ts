@@ -102,7 +102,7 @@ export function decodeHuffman(
     if (state === failed) return huffmanInvalid;
     let symbol = symbolOf[first]!;
     if (symbol !== noSymbol) {
-      if (to === limit) return huffmanTooLong;
+      if (to >= limit) return huffmanTooLong;
       target[to++] = symbol;
     }
     const second = state * 16 + (byte & 15);
@@ -110,7 +110,7 @@ export function decodeHuffman(
     if (state === failed) return huffmanInvalid;
     symbol = symbolOf[second]!;
     if (symbol !== noSymbol) {
-      if (to === limit) return huffmanTooLong;
+      if (to >= limit) return huffmanTooLong;
       target[to++] = symbol;
     }
   }

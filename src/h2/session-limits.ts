@@ -13,10 +13,17 @@ export interface SessionLimits {
 
 /** What a peer may send of one stream before it is passed on. */
 export const streamWindow = 262_144;
-/** And of all streams together. */
-export const connectionWindow = 1_048_576;
+/** And a client of all its streams together. */
+export const clientConnectionWindow = 1_048_576;
+/**
+ * A backend of all streams together: as good as none. Those of many clients share the connection, and one that reads slowly
+ * must not hold up the others; what each can hold is bounded by its own window.
+ */
+export const backendConnectionWindow = 1_073_741_824;
 /** CONTINUATION frames of one field section. */
 export const mostContinuations = 8;
+/** In one frame: each may change the window of every stream. */
+export const mostSettings = 32;
 /** Bodies that wait for the windows of a peer; above it, no more is read for its streams. */
 export const mostQueuedBytes = 8_388_608;
 /** One write holds no more. */

@@ -125,6 +125,10 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     else this.#socket.destroy();
   }
 
+  get protocol(): string {
+    return this.#minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+  }
+
   get peerAddress(): string {
     return this.#peer.address;
   }

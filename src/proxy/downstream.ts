@@ -9,6 +9,8 @@ import type { Tunnel } from './tunnel.ts';
 
 export interface Downstream {
   readonly peerAddress: string;
+  /** What the client speaks, for logs. */
+  readonly protocol: string;
   /** Undefined without TLS. */
   readonly security: Security | undefined;
   /** The client has sent its request to the last byte. */

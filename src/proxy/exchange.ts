@@ -340,9 +340,13 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     }
     this.fault = code;
     const isFirstByteSafe = connection?.hasResponseBytes === false && !this.#isBodyTouched;
-    if (faultOf(code).retryable) {
-      if (this.attempts < this.#table!.settings.attempts) this.#attempt(undefined);
-      else this.#fail(code);
+    if (faultOf(code).retryable && !this.#isBodyTouched) {
+      if (this.attempts >= this.#table!.settings.attempts) this.#fail(code);
+      // A connection that took no more requests says nothing about its endpoint.
+      else
+        this.#attempt(
+          code === 'backend-refused' && connection?.isReused === true ? connection.endpoint : undefined,
+        );
     } else if (
       connection !== undefined &&
       connection.isReused &&

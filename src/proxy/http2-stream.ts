@@ -41,6 +41,7 @@ export interface StreamOwner {
 }
 
 export class Http2Stream implements Downstream, StreamUser {
+  readonly protocol = 'HTTP/2';
   readonly security: Security | undefined;
   isRequestComplete: boolean;
   readonly #context: ProxyContext;

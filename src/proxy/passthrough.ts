@@ -240,6 +240,7 @@ export class Passthrough implements SocketEvents, OpenConnection, TimerOwner {
     if (this.endpoint !== undefined) this.endpoint.activeRequests--;
   }
 
+  /** Nobody here speaks a protocol in which it could be said. */
   announceEnd(): void {}
 
   /** Its end is the end of what is in it: a drain waits for it as long as it may. */

@@ -2,6 +2,7 @@
 import { HeadWriter } from '#h1/head-writer.ts';
 import type { IpRanges } from '#http/ip-ranges.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
+import type { ErrorCode } from '#h2/error-code.ts';
 import { ServerReading } from '#h2/server-session.ts';
 import { clock } from '#transport/clock.ts';
 import type { TimerWheel } from '#transport/timer-wheel.ts';
@@ -31,6 +32,9 @@ export const handshakeOutcomes = [
 ] as const;
 export type HandshakeOutcome = (typeof handshakeOutcomes)[number];
 
+export const http2Scopes = ['stream', 'connection'] as const;
+export type Http2Scope = (typeof http2Scopes)[number];
+
 /** Where logs and counters hang. The fields of an exchange are valid until onExchangeEnd returns. */
 export interface ProxyObserver {
   onConnectionOpen(): void;
@@ -38,6 +42,8 @@ export interface ProxyObserver {
   /** There was no room for it. */
   onConnectionRefused(): void;
   onHandshakeEnd(outcome: HandshakeOutcome): void;
+  /** What we have ended of HTTP/2 because of an error: a stream, or a whole connection. */
+  onHttp2Error(scope: Http2Scope, code: ErrorCode): void;
   onExchangeStart(): void;
   onExchangeEnd(exchange: Exchange): void;
   /** As with exchanges, its fields are valid until this returns. */

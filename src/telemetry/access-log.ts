@@ -4,6 +4,8 @@
 export interface AccessLogEntry {
   readonly requestId: string;
   readonly client: string;
+  /** Which version of HTTP the client speaks. */
+  readonly protocol: string;
   readonly method: string;
   readonly host: string;
   readonly path: string;

@@ -28,6 +28,7 @@ export interface DataPlaneSnapshot {
   readonly connections: number;
   readonly refusedConnections: number;
   readonly handshakes: readonly (readonly [outcome: string, count: number])[];
+  readonly http2Errors: readonly (readonly [scope: string, code: string, count: number])[];
   readonly passedThrough: { readonly requestBytes: number; readonly responseBytes: number };
   readonly activeRequests: number;
   readonly faults: readonly (readonly [code: string, count: number])[];
@@ -83,6 +84,14 @@ export const dataPlaneMetrics: readonly MetricDefinition<DataPlaneSnapshot>[] = 
     help: 'Connections that were to be ones with TLS, by how that ended.',
     labels: ['outcome'],
     values: ({ handshakes }) => handshakes.map(([outcome, value]) => ({ labels: { outcome }, value })),
+  },
+  {
+    name: 'flint_http2_errors_total',
+    type: 'counter',
+    help: 'Streams of clients that were reset and connections that were ended with a GOAWAY, by error code of RFC 9113.',
+    labels: ['scope', 'code'],
+    values: ({ http2Errors }) =>
+      http2Errors.map(([scope, code, value]) => ({ labels: { scope, code }, value })),
   },
   {
     name: 'flint_passthrough_bytes_total',

@@ -8,6 +8,7 @@ import { checkServerIdentity, connect, createSecureContext } from 'node:tls';
 import type { PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
 import { clock } from './clock.ts';
 import { NodeSocket } from './node.ts';
+import { runtimeTurn } from './runtime-turn.ts';
 import { HandshakeFailure } from './secure-transport.ts';
 import type { ServerTerms, ServerTrust } from './secure-transport.ts';
 import { SessionStore } from './session-store.ts';
@@ -114,6 +115,7 @@ class Handshake implements SocketEvents {
     secured.once('secure', onSecure);
     secured.once('secureConnect', onSecureConnect);
     secured.on('session', onSession);
+    runtimeTurn.isWanted = true;
   }
 
   onShaken(): void {

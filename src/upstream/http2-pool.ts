@@ -40,7 +40,7 @@ export class Http2Pool {
   }
 
   retire(): void {
-    // Those without a request close at once, and are forgotten meanwhile.
-    for (const connection of [...this.#connections]) connection.retire();
+    // From the end: those without a request close at once, and are forgotten meanwhile.
+    for (let each = this.#connections.length - 1; each >= 0; each--) this.#connections[each]!.retire();
   }
 }

@@ -22,8 +22,8 @@ type State = (typeof State)[keyof typeof State];
 
 /** Requests that may wait for one connection that is being opened. */
 const mostWaiting = 100;
-/** How often a connection with streams is looked at: a stream whose window the server does not open is ended. */
-const stallMs = 30_000;
+/** A request that was given up after this long, on a connection that said nothing meanwhile, says that it is dead. */
+const deadAfterMs = 1000;
 
 const readings = new WeakMap<ParserLimits, ClientReading>();
 
@@ -49,6 +49,8 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
   readonly #onTurnOver = (): void => this.#sendTurn();
   #state: State = State.Connecting;
   #isTurnScheduled = false;
+  /** When it has said something last. */
+  #receivedMs = 0;
   /** Those who wait for it to open. */
   #waiting: Http2UpstreamRequest[] = [];
   /** Those who have heard something in this turn. */
@@ -90,9 +92,16 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
     if (this.#state === State.Connecting) this.#waiting.push(request);
     else {
       this.usedTimes++;
-      if (this.session.openStreams === 0) this.#context.timers.set(this.#timer, stallMs);
+      this.#context.timers.clear(this.#timer);
     }
     return request;
+  }
+
+  /** A request that began at `sinceMs` is given up without a word of the backend. */
+  onGivenUp(sinceMs: number): void {
+    const isSilent = this.#receivedMs < sinceMs && this.now() - sinceMs >= deadAfterMs;
+    // Its peer may be gone: nothing else should wait for it.
+    if (isSilent && this.#state === State.Open) this.retire();
   }
 
   /** It waits no more. */
@@ -126,13 +135,14 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
     this.onOutput();
     const waiting = this.#waiting;
     this.#waiting = [];
-    if (waiting.length > 0) this.#context.timers.set(this.#timer, stallMs);
+    if (waiting.length > 0) this.#context.timers.clear(this.#timer);
     this.usedTimes += waiting.length;
     for (const request of waiting) request.onOpen();
   }
 
   onBytes(bytes: Buffer): void {
     if (this.#state !== State.Open) return;
+    this.#receivedMs = this.now();
     this.session.push(bytes, 0, bytes.length);
     this.#endTurn();
   }
@@ -180,6 +190,10 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
     if (this.session.isFailed || (this.session.isEnding && this.session.openStreams === 0)) this.#close();
   }
 
+  onStreamReset(): void {
+    // Its request is told, or does not want to know.
+  }
+
   onSessionFailed(): void {
     this.#endFault = 'backend-malformed';
     this.onOutput();
@@ -197,8 +211,7 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
   }
 
   #setIdleTimer(): void {
-    if (this.#idleTimeoutMs > 0) this.#context.timers.set(this.#timer, this.#idleTimeoutMs);
-    else this.#context.timers.set(this.#timer, 0);
+    this.#context.timers.set(this.#timer, this.#idleTimeoutMs);
   }
 
   onTimer(): void {
@@ -206,10 +219,6 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
       this.#endFault = 'connect-timeout';
       this.#close();
     } else if (this.session.openStreams === 0) this.#close();
-    else {
-      this.session.resetStalled();
-      this.#context.timers.set(this.#timer, stallMs);
-    }
   }
 
   #close(): void {

@@ -12,11 +12,12 @@ import type { UpstreamRequest, UpstreamUser } from './upstream-request.ts';
 const noTrailers = Buffer.alloc(0);
 
 export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
-  readonly isReused: boolean;
+  isReused: boolean;
   hasResponseBytes = false;
   readonly #connection: Http2UpstreamConnection;
   #user: UpstreamUser | undefined;
   #stream: RequestStream | undefined = undefined;
+  #startedMs = 0;
   #method = '';
   #isPaused = false;
   /** Of the response, while it is paused: its windows bound it. */
@@ -56,6 +57,7 @@ export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
   }
 
   addHead(bytes: Buffer): void {
+    this.#startedMs = this.#connection.now();
     this.#stream = this.#connection.session.open(bytes, this, this.#method === 'HEAD');
   }
 
@@ -137,6 +139,8 @@ export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
     const user = this.#user;
     this.#user = undefined;
     this.#dropPending();
+    // The backend has looked at it: that is no connection that was closed meanwhile.
+    if (this.#connection.isOpen && code !== ErrorCode.RefusedStream) this.isReused = false;
     user?.onUpstreamFault(this.#faultOf(code));
   }
 
@@ -159,7 +163,10 @@ export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
     this.#user = undefined;
     this.#dropPending();
     if (this.#stream === undefined) this.#connection.forget(this);
-    else this.#connection.session.abandon(this.#stream, ErrorCode.Cancel);
+    else {
+      this.#connection.session.abandon(this.#stream, ErrorCode.Cancel);
+      if (!this.hasResponseBytes) this.#connection.onGivenUp(this.#startedMs);
+    }
   }
 
   #dropPending(): void {

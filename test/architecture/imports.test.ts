@@ -28,7 +28,19 @@ const mayImport: Readonly<Record<string, readonly string[] | typeof everything>>
   upstream: ['http', 'h1', 'h2', 'model', 'transport'],
   proxy: ['http', 'h1', 'h2', 'route', 'filter', 'upstream', 'tls', 'transport', 'model'],
   // The composition of a data plane: it hands logs, counters and a transport to the folders that may not know them.
-  dataplane: ['kube', 'model', 'route', 'proxy', 'upstream', 'h1', 'http', 'telemetry', 'tls', 'transport'],
+  dataplane: [
+    'kube',
+    'model',
+    'route',
+    'proxy',
+    'upstream',
+    'h1',
+    'h2',
+    'http',
+    'telemetry',
+    'tls',
+    'transport',
+  ],
   local: ['api', 'translate', 'model', 'dataplane'],
   cli: everything,
 };

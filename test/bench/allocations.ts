@@ -48,6 +48,7 @@ async function main(): Promise<void> {
     onConnectionClose: () => {},
     onConnectionRefused: () => {},
     onHandshakeEnd: () => {},
+    onHttp2Error: () => {},
     onPassthroughEnd: () => {},
     onExchangeStart: () => {},
     onExchangeEnd: () => {

@@ -150,7 +150,11 @@ async function runStreams(
   const message = lab.writeFile('message', grpcMessage.toString('latin1'));
   const grpc = ['-d', message, '-H', 'content-type: application/grpc', '-H', 'te: trailers'];
   const text = await run('h2load', [
-    ...['-t1', `-c${load.connections}`, `-m${load.streams}`, '-D', String(seconds), `--log-file=${log}`],
+    '-t1',
+    `-c${load.connections}`,
+    `-m${load.streams}`,
+    `-D${seconds}`,
+    `--log-file=${log}`,
     ...(load.isGrpc ? grpc : []),
     `--connect-to=127.0.0.1:${proxy.port}`,
     `http://${hostOf(0)}:${proxy.port}${load.path}`,

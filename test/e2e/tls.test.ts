@@ -114,17 +114,22 @@ test('RSA and ECDSA stand side by side: the client decides', async (context) => 
   }
 });
 
-test('TLS 1.2 and 1.3 are spoken, nothing older; http/1.1 is chosen, and nothing that is not offered', async (context) => {
+test('TLS 1.2 and 1.3 are spoken, nothing older; h2 is chosen where it is offered, and nothing that is not', async (context) => {
   const { flint } = await scene(context);
-  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-    const socket = await open(flint, 'shop.test', {
-      minVersion: version,
-      maxVersion: version,
-      ALPNProtocols: ['h2', 'http/1.1'],
-    });
-    assert.deepEqual([socket.getProtocol(), socket.alpnProtocol], [version, 'http/1.1']);
-    socket.destroy();
-  }
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
+    for (const [offered, chosen] of [
+      [['http/1.1', 'h2'], 'h2'],
+      [['http/1.1', 'spdy/3'], 'http/1.1'],
+      [[], false],
+    ] as const) {
+      const socket = await open(flint, 'shop.test', {
+        minVersion: version,
+        maxVersion: version,
+        ...(offered.length === 0 ? {} : { ALPNProtocols: [...offered] }),
+      });
+      assert.deepEqual([socket.getProtocol(), socket.alpnProtocol], [version, chosen]);
+      socket.destroy();
+    }
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
   assert.match(
     await failureOf(flint, { servername: 'shop.test', ...old }),
