@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { backendAuthority, backendAuthorityFile, backendPair, backendPairFile } from './backend-pair.ts';
 import { backendConf } from './peer-conf.ts';
 import type { Scene } from './scene.ts';
 
@@ -33,6 +34,8 @@ export class Lab {
   backends: readonly number[] = [];
   /** Of gRPC: they speak HTTP/2 by prior knowledge. */
   #http2Backends: readonly number[] = [];
+  /** Those that come with TLS. */
+  #secureBackends: readonly number[] = [];
 
   static async open(): Promise<Lab> {
     const lab = new Lab();
@@ -49,13 +52,25 @@ export class Lab {
       writeFileSync(join(lab.folder, 'files', name), Buffer.alloc(bytes, 'x'));
     lab.backends = [await freePort(), await freePort()];
     lab.#http2Backends = [await freePort(), await freePort()];
-    const conf = lab.writeFile('backend.conf', backendConf(lab.folder, lab.backends, lab.#http2Backends));
+    lab.#secureBackends = [await freePort(), await freePort()];
+    lab.writeFile(backendPairFile, backendPair);
+    lab.writeFile(backendAuthorityFile, backendAuthority);
+    const conf = lab.writeFile(
+      'backend.conf',
+      backendConf(lab.folder, {
+        plain: lab.backends,
+        http2: lab.#http2Backends,
+        secure: lab.#secureBackends,
+      }),
+    );
     const backend = lab.start(loadCore, 'nginx', ['-p', lab.folder, '-c', conf]);
-    for (const port of [...lab.backends, ...lab.#http2Backends]) await untilListening(port, backend);
+    for (const port of [...lab.backends, ...lab.#http2Backends, ...lab.#secureBackends])
+      await untilListening(port, backend);
     return lab;
   }
 
   backendsOf(scene: Scene): readonly number[] {
+    if (scene.hasSecureBackends) return this.#secureBackends;
     return scene.http2 === 'gRPC' ? this.#http2Backends : this.backends;
   }
 
