@@ -142,6 +142,11 @@ function refuseRequests({ rules, policy }: IngressRoute, spec: FieldReader): voi
     (rule.policy.maxBodyBytes ?? policy.maxBodyBytes) !== undefined;
   if (seesRequest)
     spec.refuse('rules', 'with Passthrough there is one rule, without matches, filters and requestBody');
+  if (rules.some(({ backendRefs }) => backendRefs.some(({ tls }) => tls !== undefined)))
+    spec.refuse(
+      'rules',
+      'with Passthrough it is the client that verifies a backend: backendRefs have no tls',
+    );
 }
 
 function readPathPolicy(path: FieldReader | undefined): PathPolicy {

@@ -49,9 +49,12 @@ export class Lab {
       writeFileSync(join(lab.folder, 'files', name), Buffer.alloc(bytes, 'x'));
     lab.backends = [await freePort(), await freePort()];
     lab.#http2Backends = [await freePort(), await freePort()];
-    const conf = lab.writeFile('backend.conf', backendConf(lab.folder, lab.backends, lab.#http2Backends));
+    const conf = lab.writeFile('backend.conf', backendConf(lab.folder, lab.backends));
     const backend = lab.start(loadCore, 'nginx', ['-p', lab.folder, '-c', conf]);
-    for (const port of [...lab.backends, ...lab.#http2Backends]) await untilListening(port, backend);
+    for (const port of lab.backends) await untilListening(port, backend);
+    const program = [join(root, 'test/bench/grpc-backend.ts'), ...lab.#http2Backends.map(String)];
+    const grpcBackend = lab.start(loadCore, lab.binary('bun'), program);
+    for (const port of lab.#http2Backends) await untilListening(port, grpcBackend);
     return lab;
   }
 

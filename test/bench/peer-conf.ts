@@ -10,7 +10,7 @@ const maxConnections = 12_000;
  * may change the length makes nginx send chunks, one for each of its buffers; the text that it looks for is long, so
  * that it skips nearly all of what it searches.
  */
-export function backendConf(folder: string, ports: readonly number[], http2Ports: readonly number[]): string {
+export function backendConf(folder: string, ports: readonly number[]): string {
   return `
 daemon off; master_process off; worker_processes 1;
 pid ${folder}/backend.pid; error_log ${folder}/backend.log warn;
@@ -18,11 +18,6 @@ events { worker_connections 16384; multi_accept on; }
 http {
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; keepalive_timeout 3600s;
   client_max_body_size 0; ${temporaryPaths(folder)}
-  server {
-    ${http2Ports.map((port) => `listen 127.0.0.1:${port} http2 backlog=4096;`).join(' ')}
-    keepalive_requests 1000000000; default_type application/grpc;
-    location /grpc { client_body_buffer_size 64k; add_trailer grpc-status 0; return 200 "12345hello, world"; }
-  }
   server {
     ${ports.map((port) => `listen 127.0.0.1:${port} backlog=4096;`).join(' ')}
     root ${folder}/files;

@@ -1,11 +1,14 @@
 // What is too large for one chunk is cut or left out by translation, and said; the rest is served.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import { upstreamEndpoints } from '#model/limits.ts';
 import { hostKey } from '#model/route-model.ts';
+import { mostBundleBytes } from '#tls/ca-bundle.ts';
 import type { Translation } from '#translate/translation.ts';
 import { longestAddresses, namespace, route, service, slice, translated } from './shop-objects.ts';
 import { testPairs } from './test-pairs.ts';
+import { issue } from '../tls/certificates.ts';
 
 test('of too many endpoints the first ones are used, and the object is told', () => {
   const addresses = longestAddresses(upstreamEndpoints + 1);
@@ -32,6 +35,66 @@ test('of too many endpoints the first ones are used, and the object is told', ()
       ],
     },
   ]);
+});
+
+/** As many certificates of CAs as one ca.crt may hold. */
+function largestBundle(): string {
+  let text = '';
+  for (;;) {
+    const commonName = `${text.length} ${'x'.repeat(500)}`;
+    const next = text + issue({ isAuthority: true, commonName }).certificate;
+    if (next.length > mostBundleBytes) return text;
+    text = next;
+  }
+}
+
+test('endpoints, hints and authorities of one upstream fit a chunk together', () => {
+  const addresses = longestAddresses(upstreamEndpoints);
+  const slices = Array.from({ length: 10 }, (_, index) =>
+    slice(index, addresses.slice(index * 1000, (index + 1) * 1000), ['north']),
+  );
+  const node: KubernetesObject = {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: 'n', labels: { 'topology.kubernetes.io/zone': 'north' } },
+  };
+  const secret: KubernetesObject = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/tls',
+    metadata: { name: 'ca', namespace },
+    data: { 'ca.crt': Buffer.from(largestBundle()).toString('base64') },
+  };
+  const hostname = [...Array.from({ length: 3 }, () => 'a'.repeat(63)), 'a'.repeat(61)].join('.');
+  const tls = { hostname, caCertificateRefs: [{ name: 'ca' }] };
+  const plain = route('a', ['a.test'], [{}]);
+  const rules = [
+    {
+      backendRefs: [
+        { name: 'web', port: 80, tls },
+        { name: 'web', port: 80 },
+      ],
+    },
+  ];
+  const { model, verdicts } = translated([
+    { ...plain, spec: { ...(plain['spec'] as object), rules } },
+    service,
+    ...slices,
+    node,
+    secret,
+  ]);
+  assert.deepEqual(
+    model.upstreams.map(({ endpoints, zoneHints }) => [endpoints.length, zoneHints.length]),
+    // What does not fit beside the authorities is said nowhere: every endpoint is used.
+    [
+      [upstreamEndpoints, 1],
+      [upstreamEndpoints, 0],
+    ],
+  );
+  assert.deepEqual(
+    verdicts.map((verdict) => verdict.kind === 'Accepted' && verdict.problems),
+    [[]],
+  );
 });
 
 test('what is no address is no endpoint: it must not make a chunk that cannot be written', () => {
