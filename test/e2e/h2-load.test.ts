@@ -1,6 +1,7 @@
 // HTTP/2 under load while Flint changes or ends, and clients that read slowly: 0 failed requests, and nothing piles up.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import type { ClientHttp2Session } from 'node:http2';
 import { suite, test } from 'node:test';
 import { startFlint } from './flint-process.ts';
@@ -15,7 +16,7 @@ import {
   schemes,
 } from './h2-clients.ts';
 import { simpleRoute, yaml } from './manifests.ts';
-import { eventually, mib, pause, residentBytesOf, settled } from './process-figures.ts';
+import { eventually, mib, residentBytesOf, settled } from './process-figures.ts';
 
 const sessions = 4;
 const streamsEach = 8;
@@ -48,11 +49,11 @@ async function askOnce(session: ClientHttp2Session, load: Load): Promise<void> {
 
 /** Requests without a pause on one session, until it is told that no more are wanted, or `over` says so. */
 async function loadOn(session: ClientHttp2Session, over: AbortSignal, load: Load): Promise<void> {
-  let isAway = false;
-  session.on('goaway', () => (isAway = true));
+  const away = new AbortController();
+  session.on('goaway', () => away.abort());
   await Promise.all(
     Array.from({ length: streamsEach }, async () => {
-      while (!isAway && !session.closed && !over.aborted) await askOnce(session, load);
+      while (!away.signal.aborted && !session.closed && !over.aborted) await askOnce(session, load);
     }),
   );
 }
@@ -145,7 +146,7 @@ for (const scheme of schemes)
     });
 
     test('an upload to a backend that does not read stops the client, and the others go on', async (context) => {
-      let resume: (() => void) | undefined = undefined;
+      const stuck = Promise.withResolvers<IncomingMessage>();
       let received = 0;
       const total = 64 * mib;
       const port = await httpBackend(context, (request, response) => {
@@ -156,7 +157,7 @@ for (const scheme of schemes)
         request.on('end', () => response.end(String(received)));
         request.on('data', (piece: Buffer) => (received += piece.length));
         request.pause();
-        resume = () => request.resume();
+        stuck.resolve(request);
       });
       const flint = await startFlint(context, yaml(...sceneObjects([port])), ['--workers', '1']);
       // What waits at the client counts there, and would refuse its own streams.
@@ -167,12 +168,12 @@ for (const scheme of schemes)
         body: Array.from({ length: total / mib }, () => Buffer.alloc(mib)),
       });
       const answer = once(stream, 'response');
-      while (resume === undefined) await pause(10);
+      const request = await stuck.promise;
       await settled(() => stream.writableLength);
       assert.ok(stream.writableLength > total / 2, `${stream.writableLength} bytes wait at the client`);
       for (let round = 0; round < 20; round++) assert.equal((await ask(session)).body.toString(), 'quick');
       assert.ok(residentBytesOf(flint.pid) - before < 48 * mib);
-      (resume as () => void)();
+      request.resume();
       assert.equal(Number((await answer)[0][':status']), 200);
       assert.equal(received, total);
       session.destroy();
