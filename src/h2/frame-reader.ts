@@ -10,8 +10,8 @@ type State = (typeof State)[keyof typeof State];
 export interface FrameSink {
   /** `bytes[start, end)` is the payload; valid until this returns. */
   onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void;
-  /** `length`: of the whole payload, padding and all, which is what flow control counts. */
-  onDataBegin(flags: number, streamId: number, length: number): void;
+  /** `length`: of the whole payload, padding and all, which is what flow control counts; `content`: without the padding. */
+  onDataBegin(flags: number, streamId: number, length: number, content: number): void;
   /** Content of the DATA frame that has begun; never empty. */
   onDataBytes(bytes: Buffer, start: number, end: number): void;
   onDataEnd(): void;
@@ -51,13 +51,7 @@ export class FrameReader {
           at = this.#readHead(bytes, at, end);
           break;
         case State.PadLength:
-          this.#padding = bytes[at++]!;
-          this.#left--;
-          if (this.#padding > this.#left) this.#fail('PaddingTooLong');
-          else {
-            this.#left -= this.#padding;
-            this.#state = State.Content;
-          }
+          this.#takePadLength(bytes[at++]!);
           break;
         case State.Content: {
           const stop = Math.min(end, at + this.#left);
@@ -120,8 +114,18 @@ export class FrameReader {
       this.#padding = 0;
       this.#state = isPadded ? State.PadLength : State.Content;
       if (isPadded && length === 0) this.#fail('PaddingTooLong');
-      else this.#sink.onDataBegin(this.#flags, this.#streamId, length);
+      else if (!isPadded) this.#sink.onDataBegin(this.#flags, this.#streamId, length, length);
     }
+  }
+
+  #takePadLength(padding: number): void {
+    const length = this.#left;
+    const content = length - 1 - padding;
+    if (content < 0) return this.#fail('PaddingTooLong');
+    this.#padding = padding;
+    this.#left = content;
+    this.#state = State.Content;
+    this.#sink.onDataBegin(this.#flags, this.#streamId, length, content);
   }
 
   #endContent(): void {

@@ -99,8 +99,9 @@ export class HeaderBlock {
   constructor(maxBytes: number, maxFields: number) {
     this.#maxBytes = maxBytes;
     this.#maxFields = maxFields;
-    // Each field has four bytes of its line more than the limit counts.
-    this.bytes = Buffer.allocUnsafeSlow(maxBytes + 4 * maxFields + 2 * literalBytes);
+    // Each field has four bytes of its line more than the limit counts; crumbs of a cookie may stand there twice.
+    const lineBytes = maxBytes + 4 * maxFields;
+    this.bytes = Buffer.allocUnsafeSlow(2 * (lineBytes + literalBytes));
   }
 
   /** `fields` already there, such as those of the head before trailers, count towards the limit. */

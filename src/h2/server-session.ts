@@ -43,8 +43,6 @@ export class ServerSession extends Session {
   readonly #reading: ServerReading;
   /** How much of the client's preface has come. */
   #prefaceBytes = 0;
-  /** Streams above it are not begun any more. */
-  #lastStreamId: number = largestWindow;
 
   constructor(owner: ServerSessionOwner, reading: ServerReading) {
     super(owner, reading.block, reading.trailers, clientConnectionWindow);
@@ -89,8 +87,7 @@ export class ServerSession extends Session {
     if (streamId % 2 === 0) return this.fail(ErrorCode.ProtocolError);
     if (streamId <= this.lastRemoteId) return this.#onLateSection(streamId);
     this.lastRemoteId = streamId;
-    // After the last GOAWAY: the client will find it again elsewhere.
-    if (streamId > this.#lastStreamId) return this.closed.add(streamId, true);
+    if (streamId > this.lastStreamId) return this.#passOver(streamId);
     const { head, block, limits } = this.#reading;
     if (this.streams.size >= limits.concurrentStreams)
       return this.sendReset(streamId, ErrorCode.RefusedStream);
@@ -109,9 +106,16 @@ export class ServerSession extends Session {
     if (!stream.isClosed && !stream.isRestUnwanted) stream.user = user;
   }
 
+  /** After the last GOAWAY: the client will ask again elsewhere, but not without an end here. */
+  #passOver(streamId: number): void {
+    if (this.resets.take(this.owner.now())) this.closed.add(streamId, true);
+    else this.fail(ErrorCode.EnhanceYourCalm);
+  }
+
   #onLateSection(streamId: number): void {
     switch (this.closed.endOf(streamId)) {
       case 'Reset':
+        this.spendControl();
         return;
       case 'Ended':
         return this.fail(ErrorCode.StreamClosed);
@@ -133,20 +137,20 @@ export class ServerSession extends Session {
 
   /** The client has been told which stream was the last one. */
   get takesNoStreams(): boolean {
-    return this.#lastStreamId !== largestWindow;
+    return this.lastStreamId !== largestWindow;
   }
 
   /** New streams are still taken: the client does not know yet (RFC 9113 6.8). */
   announceEnd(): void {
-    if (this.isFailed || this.#lastStreamId !== largestWindow) return;
+    if (this.isFailed || this.lastStreamId !== largestWindow) return;
     this.writer.goAway(largestWindow, ErrorCode.NoError);
     this.owner.onOutput();
   }
 
   /** From here on new streams are not taken. */
   refuseNewStreams(): void {
-    if (this.isFailed || this.#lastStreamId !== largestWindow) return;
-    this.#lastStreamId = this.lastRemoteId;
+    if (this.isFailed || this.lastStreamId !== largestWindow) return;
+    this.lastStreamId = this.lastRemoteId;
     this.writer.goAway(this.lastRemoteId, ErrorCode.NoError);
     this.owner.onOutput();
   }

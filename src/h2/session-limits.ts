@@ -22,6 +22,8 @@ export const clientConnectionWindow = 1_048_576;
 export const backendConnectionWindow = 1_073_741_824;
 /** CONTINUATION frames of one field section. */
 export const mostContinuations = 8;
+/** In one frame: each may change the window of every stream. */
+export const mostSettings = 32;
 /** Bodies that wait for the windows of a peer; above it, no more is read for its streams. */
 export const mostQueuedBytes = 8_388_608;
 /** One write holds no more. */

@@ -20,6 +20,7 @@ import {
   flushBytes,
   mostContinuations,
   mostQueuedBytes,
+  mostSettings,
   resetBudget,
   streamWindow,
 } from './session-limits.ts';
@@ -64,6 +65,8 @@ export abstract class Session implements FrameSink {
   protected readonly block: HeaderBlock;
   /** The highest stream that the peer has begun. */
   protected lastRemoteId = 0;
+  /** Streams of the peer above it are not begun any more: it has been told so. */
+  protected lastStreamId: number = largestWindow;
   protected peerWindow: number = firstWindow;
   protected peerConcurrentStreams = Infinity;
   protected peerAllowsConnect = false;
@@ -81,6 +84,7 @@ export abstract class Session implements FrameSink {
   /** A field section whose end has not come yet. */
   #openBlock: Buffer = nothing;
   #openBlockStream = 0;
+  #openBlockSinceMs = 0;
   #openBlockEnds = false;
   #dependsOnItself = false;
   #continuations = 0;
@@ -105,9 +109,9 @@ export abstract class Session implements FrameSink {
     return this.streams.size;
   }
 
-  /** A field section has begun and not ended. */
-  get isInBlock(): boolean {
-    return this.#openBlockStream !== 0;
+  /** When a field section has begun that has not ended; 0 without one. */
+  get blockSinceMs(): number {
+    return this.#openBlockStream === 0 ? 0 : this.#openBlockSinceMs;
   }
 
   /** So much waits for the peer that nothing more should be read for it. */
@@ -164,14 +168,15 @@ export abstract class Session implements FrameSink {
       case FrameType.GoAway:
         if (streamId !== 0) this.fail(ErrorCode.ProtocolError);
         else if (end - start < 8) this.fail(ErrorCode.FrameSizeError);
-        else this.owner.onGoAway(bytes.readUInt32BE(start) & largestWindow, bytes.readUInt32BE(start + 4));
+        else if (this.spendControl())
+          this.owner.onGoAway(bytes.readUInt32BE(start) & largestWindow, bytes.readUInt32BE(start + 4));
         break;
       case FrameType.WindowUpdate:
         this.#onWindowUpdate(streamId, bytes, start, end);
         break;
       default:
         // Frames that nobody knows are ignored (RFC 9113 4.1), but not for ever.
-        this.#spendControl();
+        this.spendControl();
     }
   }
 
@@ -189,7 +194,8 @@ export abstract class Session implements FrameSink {
     this.fail(fault === 'TooLong' ? ErrorCode.FrameSizeError : ErrorCode.ProtocolError);
   }
 
-  #spendControl(): boolean {
+  /** False: too many frames of the peer have carried nothing. */
+  protected spendControl(): boolean {
     if (this.#control.take(this.owner.now())) return true;
     this.fail(ErrorCode.EnhanceYourCalm);
     return false;
@@ -214,6 +220,7 @@ export abstract class Session implements FrameSink {
     if ((flags & Flag.EndHeaders) !== 0) this.#takeBlock(streamId, bytes, from, to);
     else {
       this.#openBlockStream = streamId;
+      this.#openBlockSinceMs = this.owner.now();
       this.#openBlock = Buffer.from(bytes.subarray(from, to));
       this.#continuations = 0;
     }
@@ -238,12 +245,13 @@ export abstract class Session implements FrameSink {
     else block.begin(this.sectionFor(stream), 0);
     // Even of a section that nobody wants: the tables of both sides must stay the same.
     if (!this.#decodeBlock(bytes, start, end)) return;
+    if (this.#dependsOnItself) block.isMalformed = true;
     const isEnd = this.#openBlockEnds;
     if (stream?.isRemoteEnded === true) this.resetStream(stream, ErrorCode.StreamClosed);
     else if (isTrailers) this.#takeTrailers(stream, isEnd);
-    else if (this.#dependsOnItself) this.#refuseStream(streamId, stream, ErrorCode.ProtocolError);
     else {
-      this.#control.earn(earnedByFrame);
+      // What comes late for a stream that is over is of no use.
+      if (stream !== undefined || this.isIdle(streamId)) this.#control.earn(earnedByFrame);
       this.onSection(streamId, stream, isEnd);
     }
   }
@@ -262,14 +270,8 @@ export abstract class Session implements FrameSink {
     const isSound = isEnd && !block.isMalformed && !block.hasAnyPseudo && !block.isTooLarge;
     if (!isSound || hasConnectionField(this.#trailers))
       return this.resetStream(stream, ErrorCode.ProtocolError);
+    this.#control.earn(earnedByFrame);
     this.#endRemote(stream, this.#trailers.count > 0 ? this.#trailers : undefined);
-  }
-
-  /** A stream that never became one, or one that is there. */
-  #refuseStream(streamId: number, stream: Stream | undefined, code: ErrorCode): void {
-    if (stream !== undefined) return this.resetStream(stream, code);
-    if (this.isIdle(streamId)) this.lastRemoteId = streamId;
-    this.sendReset(streamId, code);
   }
 
   /** Only looked at for what it may not say. */
@@ -278,7 +280,7 @@ export abstract class Session implements FrameSink {
     else if (end - start !== 5) this.#faultOfStream(streamId, ErrorCode.FrameSizeError);
     else if ((bytes.readUInt32BE(start) & largestWindow) === streamId)
       this.#faultOfStream(streamId, ErrorCode.ProtocolError);
-    else this.#spendControl();
+    else this.spendControl();
   }
 
   #faultOfStream(streamId: number, code: ErrorCode): void {
@@ -304,10 +306,12 @@ export abstract class Session implements FrameSink {
     if (streamId !== 0) return this.fail(ErrorCode.ProtocolError);
     if ((flags & Flag.Ack) !== 0) {
       if (end !== start) this.fail(ErrorCode.FrameSizeError);
+      else this.spendControl();
       return;
     }
     if ((end - start) % 6 !== 0) return this.fail(ErrorCode.FrameSizeError);
-    if (this.#hasPeerSettings && !this.#spendControl()) return;
+    if (end - start > mostSettings * 6) return this.fail(ErrorCode.EnhanceYourCalm);
+    if (this.#hasPeerSettings && !this.spendControl()) return;
     this.#hasPeerSettings = true;
     for (let at = start; at < end; at += 6)
       if (!this.#takeSetting(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2))) return;
@@ -368,7 +372,7 @@ export abstract class Session implements FrameSink {
   #onPing(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     if (streamId !== 0) return this.fail(ErrorCode.ProtocolError);
     if (end - start !== 8) return this.fail(ErrorCode.FrameSizeError);
-    if (!this.#spendControl() || (flags & Flag.Ack) !== 0) return;
+    if (!this.spendControl() || (flags & Flag.Ack) !== 0) return;
     this.writer.ping(true, bytes, start);
     this.owner.onOutput();
   }
@@ -378,7 +382,7 @@ export abstract class Session implements FrameSink {
   #onWindowUpdate(streamId: number, bytes: Buffer, start: number, end: number): void {
     if (end - start !== 4) return this.fail(ErrorCode.FrameSizeError);
     const increment = bytes.readUInt32BE(start) & largestWindow;
-    if (!this.#spendControl()) return;
+    if (!this.spendControl()) return;
     if (streamId === 0) {
       this.#sendWindow += increment;
       if (increment === 0) this.fail(ErrorCode.ProtocolError);
@@ -418,7 +422,7 @@ export abstract class Session implements FrameSink {
 
   // Bodies of the peer
 
-  onDataBegin(flags: number, streamId: number, length: number): void {
+  onDataBegin(flags: number, streamId: number, length: number, content: number): void {
     this.#dataStream = undefined;
     this.#dataEnds = false;
     this.#dataUnused = length;
@@ -438,6 +442,7 @@ export abstract class Session implements FrameSink {
     if (stream.isRemoteEnded) this.resetStream(stream, ErrorCode.StreamClosed);
     else if (!this.isHeadDone(stream)) this.resetStream(stream, ErrorCode.ProtocolError);
     else if (stream.receiveWindow < 0) this.resetStream(stream, ErrorCode.FlowControlError);
+    else if (!stream.takesContent(content, isEnd)) this.resetStream(stream, ErrorCode.ProtocolError);
     else {
       this.#dataStream = stream;
       this.#dataEnds = isEnd;
@@ -447,15 +452,9 @@ export abstract class Session implements FrameSink {
   onDataBytes(bytes: Buffer, start: number, end: number): void {
     this.#hasDataContent = true;
     const stream = this.#dataStream;
-    if (stream === undefined || stream.isClosed) return;
-    const count = end - start;
-    if (stream.contentLeft >= 0) {
-      stream.contentLeft -= count;
-      if (stream.contentLeft < 0) return this.resetStream(stream, ErrorCode.ProtocolError);
-    }
     // What nobody takes is given back with the frame.
-    if (stream.user === undefined) return;
-    this.#dataUnused -= count;
+    if (stream === undefined || stream.isClosed || stream.user === undefined) return;
+    this.#dataUnused -= end - start;
     stream.user.onStreamBody(bytes, start, end);
   }
 
@@ -464,7 +463,7 @@ export abstract class Session implements FrameSink {
     this.#dataStream = undefined;
     if (this.isFailed) return;
     if (this.#hasDataContent) this.#control.earn(1);
-    else if (!this.#spendControl()) return;
+    else if (!this.spendControl()) return;
     if (this.#dataUnused > 0) {
       if (stream === undefined || stream.isClosed) this.#giveBack(this.#dataUnused);
       else this.consume(stream, this.#dataUnused);
@@ -528,7 +527,15 @@ export abstract class Session implements FrameSink {
   #wait(stream: Stream): void {
     if (stream.isWaiting) return;
     stream.isWaiting = true;
+    // It has only just begun to wait.
+    stream.hasMoved = true;
     this.#waiting.push(stream);
+  }
+
+  #stopWaiting(stream: Stream): void {
+    stream.isWaiting = false;
+    const at = this.#waiting.indexOf(stream);
+    if (at >= 0) this.#waiting.splice(at, 1);
   }
 
   /** The position of the first byte that could not be written. */
@@ -560,9 +567,9 @@ export abstract class Session implements FrameSink {
     while (stuck < this.#waiting.length && !this.isOutputBlocked && !this.isFailed) {
       const stream = this.#waiting.shift()!;
       const before = stream.queuedBytes;
-      if (!stream.isClosed && before > 0) this.#writeQueued(stream);
-      if (stream.isClosed) stream.isWaiting = false;
-      else if (stream.queuedBytes > 0 || this.isCongested) {
+      if (before > 0) this.#writeQueued(stream);
+      if (stream.isClosed) continue;
+      if (stream.queuedBytes > 0 || this.isCongested) {
         this.#waiting.push(stream);
         stuck = stream.queuedBytes < before ? 0 : stuck + 1;
       } else {
@@ -610,11 +617,16 @@ export abstract class Session implements FrameSink {
     this.#finish(stream);
   }
 
-  /** Streams whose windows the peer has not opened since the last call, although something waits for it. */
+  /** Resets streams whose windows the peer has not opened since the last call, although something waits for it. */
   resetStalled(): void {
-    for (const stream of this.#waiting) {
-      if (stream.queuedBytes > 0 && !stream.hasMoved) this.resetStream(stream, ErrorCode.EnhanceYourCalm);
+    const waiting = [...this.#waiting];
+    const hasAnyMoved = waiting.some((stream) => stream.hasMoved);
+    for (const stream of waiting) {
+      // Others with windows of their own wait for their turn at that of the connection, or for the socket.
+      const isItsOwn = stream.sendWindow <= 0 || !hasAnyMoved;
+      const isStalled = stream.queuedBytes > 0 && !stream.hasMoved && isItsOwn && !this.isOutputBlocked;
       stream.hasMoved = false;
+      if (isStalled) this.resetStream(stream, ErrorCode.EnhanceYourCalm);
     }
   }
 
@@ -642,6 +654,7 @@ export abstract class Session implements FrameSink {
     this.streams.delete(stream.id);
     this.queuedBytes -= stream.queuedBytes;
     stream.clear();
+    if (stream.isWaiting) this.#stopWaiting(stream);
     const { user } = stream;
     stream.user = undefined;
     if (isTold) user?.onStreamClosed(code);
@@ -654,7 +667,8 @@ export abstract class Session implements FrameSink {
     this.isFailed = true;
     this.#reader.stop();
     this.#openBlock = nothing;
-    this.writer.goAway(this.lastRemoteId, code);
+    // What has been said before is never taken back (RFC 9113 6.8).
+    this.writer.goAway(Math.min(this.lastRemoteId, this.lastStreamId), code);
     this.closeStreams(code);
     this.owner.onSessionFailed(code);
   }

@@ -50,6 +50,14 @@ export class Stream {
     this.receiveWindow = receiveWindow;
   }
 
+  /** Counts the content of a DATA frame. False: it is not what the peer has declared (RFC 9113 8.1.1). */
+  takesContent(count: number, isEnd: boolean): boolean {
+    if (this.contentLeft < 0) return true;
+    if (isEnd ? count !== this.contentLeft : count > this.contentLeft) return false;
+    this.contentLeft -= count;
+    return true;
+  }
+
   queue(bytes: Buffer): void {
     if (this.#queue === undefined) this.#queue = [bytes];
     else this.#queue.push(bytes);

@@ -47,8 +47,10 @@ export class Http2Connection
   #isPaused = false;
   /** Streams that have handed something on in this turn. */
   #touched: Http2Stream[] = [];
-  /** When a field section has begun that has not ended; 0 without one. */
-  #blockSinceMs = 0;
+  /** When the field section began that the timer was set for last; 0 without one. */
+  #watchedBlockMs = 0;
+  /** When streams were looked at last that take nothing. */
+  #lookedMs = 0;
   #unreadBytes = 0;
   #isEndAnnounced = false;
   #lingering: LingeringClose | undefined = undefined;
@@ -79,10 +81,10 @@ export class Http2Connection
     this.session.push(bytes, 0, bytes.length);
     this.#isReading = false;
     this.#endTurn();
-    if (this.session.isInBlock && this.#blockSinceMs === 0) {
-      this.#blockSinceMs = this.now();
-      this.#setTimer(this.#context.table?.settings.headTimeoutMs ?? 0);
-    } else if (!this.session.isInBlock) this.#blockSinceMs = 0;
+    const { blockSinceMs } = this.session;
+    if (blockSinceMs === this.#watchedBlockMs) return;
+    this.#watchedBlockMs = blockSinceMs;
+    if (blockSinceMs > 0 && this.#headTimeoutMs > 0) this.#setTimer(this.#headTimeoutMs);
   }
 
   #endTurn(): void {
@@ -110,7 +112,10 @@ export class Http2Connection
   }
 
   #begin(stream: Stream, isEnd: boolean): Http2Stream {
-    if (this.session.openStreams === 1) this.#setTimer(stallMs);
+    if (this.session.openStreams === 1) {
+      this.#lookedMs = this.now();
+      this.#setTimer(stallMs);
+    }
     return new Http2Stream(this.#context, this, this.#peer, stream, isEnd);
   }
 
@@ -219,6 +224,10 @@ export class Http2Connection
 
   // Clocks
 
+  get #headTimeoutMs(): number {
+    return this.#context.table?.settings.headTimeoutMs ?? 0;
+  }
+
   #setTimer(delayMs: number): void {
     if (delayMs > 0) this.#context.timers.set(this.#timer, delayMs);
     else this.#context.timers.clear(this.#timer);
@@ -230,23 +239,31 @@ export class Http2Connection
       this.#setTimer(stallMs);
       return;
     }
-    const headTimeoutMs = this.#context.table?.settings.headTimeoutMs ?? 0;
-    if (this.#blockSinceMs > 0 && headTimeoutMs > 0 && this.now() - this.#blockSinceMs >= headTimeoutMs) {
+    const { blockSinceMs } = this.session;
+    const blockLeftMs = blockSinceMs === 0 ? Infinity : blockSinceMs + this.#headTimeoutMs - this.now();
+    if (blockLeftMs <= 0 && this.#headTimeoutMs > 0) {
       this.session.fail(ErrorCode.EnhanceYourCalm);
       return;
     }
-    if (this.session.openStreams === 0) {
+    if (this.session.openStreams === 0 && blockSinceMs === 0) {
       this.#linger();
       return;
     }
-    // Nothing of what waits has been taken since the last look.
+    if (this.now() - this.#lookedMs >= stallMs && !this.#lookForStalls()) return;
+    const stallLeftMs = this.#lookedMs + stallMs - this.now();
+    this.#setTimer(Math.max(1, blockLeftMs > 0 ? Math.min(blockLeftMs, stallLeftMs) : stallLeftMs));
+  }
+
+  /** False: nothing of what waits has been taken since the last look, and the connection is gone. */
+  #lookForStalls(): boolean {
+    this.#lookedMs = this.now();
     const unread = this.#socket.pendingBytes;
     if (unread > 0 && unread === this.#unreadBytes) {
       this.destroy();
-      return;
+      return false;
     }
     this.#unreadBytes = unread;
     this.session.resetStalled();
-    this.#setTimer(stallMs);
+    return true;
   }
 }
