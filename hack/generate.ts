@@ -102,6 +102,8 @@ function settingType(type: SettingDefinition['type']): string {
       return type.words.join(' / ');
     case 'Backend':
       return 'namespace/service:port';
+    case 'Secret':
+      return 'namespace/secret';
   }
 }
 

@@ -1,4 +1,5 @@
 // spec.tls of an IngressRoute as users write it: certificates, and what its hosts ask of clients.
+import { readCaCertificateRefs } from './ca-certificate-refs.ts';
 import { parseDurationMs } from './duration.ts';
 import type { FieldReader } from './field-reader.ts';
 import { readName } from './object-name.ts';
@@ -19,6 +20,8 @@ export interface RouteTls {
   readonly plaintext?: Plaintext | undefined;
   /** The lowest that is spoken; absent: 1.2. */
   readonly minVersion?: TlsVersion | undefined;
+  /** Absent: clients are not asked for certificates. */
+  readonly validation?: ClientValidation | undefined;
   /** Absent: nothing is said to clients. */
   readonly strictTransportSecurity?: StrictTransportSecurity | undefined;
 }
@@ -26,6 +29,13 @@ export interface RouteTls {
 export type Plaintext = 'Redirect' | 'Serve' | 'Reject';
 export type TlsMode = 'Terminate' | 'Passthrough';
 export type TlsVersion = '1.2' | '1.3';
+
+export interface ClientValidation {
+  /** Names of Secrets of the same namespace. */
+  readonly caCertificateRefs: readonly string[];
+  /** Absent: AllowValidOnly. */
+  readonly mode?: 'AllowValidOnly' | 'AllowInsecureFallback' | undefined;
+}
 
 export interface StrictTransportSecurity {
   readonly maxAgeMs: number;
@@ -36,7 +46,7 @@ export interface StrictTransportSecurity {
 const kindName = /^[A-Z][A-Za-z0-9]{0,62}$/;
 const objectName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 /** Fields that mean something only where TLS is ended here. */
-const ofTermination = ['certificateRefs', 'issuerRef', 'minVersion', 'strictTransportSecurity'];
+const ofTermination = ['certificateRefs', 'issuerRef', 'minVersion', 'validation', 'strictTransportSecurity'];
 /** What the lists that browsers carry ask for. */
 const preloadedMs = 31_536_000_000;
 
@@ -51,8 +61,13 @@ export function readTls(tls: FieldReader | undefined, hostnames: readonly string
     if (tls.string('plaintext') === 'Serve')
       tls.refuse('plaintext', 'cannot be Serve with Passthrough: no request is ever seen');
   } else if (certificateRefs.length === 0) tls.refuse('certificateRefs', 'needs at least one Secret');
+  const validation = readValidation(tls.object('validation'));
+  const isMust = validation !== undefined && validation.mode !== 'AllowInsecureFallback';
+  if (isMust && mode !== 'Passthrough' && tls.string('plaintext') === 'Serve')
+    tls.refuse('plaintext', 'cannot be Serve where a client certificate is a must: plain HTTP has none');
   return {
     mode,
+    validation,
     certificateRefs,
     issuerRef: readIssuer(tls, certificateRefs, hostnames),
     plaintext: tls.oneOf('plaintext', ['Redirect', 'Serve', 'Reject']),
@@ -90,6 +105,14 @@ function readIssuer(
   if (issuerRef.name.length > 253 || !objectName.test(issuerRef.name))
     issuer.refuse('name', `"${issuerRef.name}" is no name of an issuer`);
   return issuerRef;
+}
+
+function readValidation(validation: FieldReader | undefined): ClientValidation | undefined {
+  if (validation === undefined) return undefined;
+  validation.refuseUnknown(['caCertificateRefs', 'mode']);
+  const caCertificateRefs = readCaCertificateRefs(validation);
+  if (caCertificateRefs.length === 0) validation.refuse('caCertificateRefs', 'needs at least one Secret');
+  return { caCertificateRefs, mode: validation.oneOf('mode', ['AllowValidOnly', 'AllowInsecureFallback']) };
 }
 
 function readStrictTransport(policy: FieldReader | undefined): StrictTransportSecurity | undefined {

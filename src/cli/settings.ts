@@ -18,7 +18,9 @@ type SettingKind =
   | { readonly kind: 'CidrList' }
   | { readonly kind: 'Word'; readonly words: readonly string[] }
   /** `namespace/service:port`; empty for none. */
-  | { readonly kind: 'Backend' };
+  | { readonly kind: 'Backend' }
+  /** `namespace/secret`; empty for none. */
+  | { readonly kind: 'Secret' };
 
 export interface SettingDefinition {
   readonly key: string;
@@ -105,6 +107,13 @@ export const settingDefinitions: readonly SettingDefinition[] = [
     default: '',
     readBy: 'operator',
     help: 'namespace/service:port that takes what no rule takes; empty: 404',
+  },
+  {
+    key: 'defaultCertificate',
+    type: { kind: 'Secret' },
+    default: '',
+    readBy: 'operator',
+    help: 'namespace/secret, of type kubernetes.io/tls, for TLS clients that name no host, one that nobody serves, or one without tls; empty: they are refused',
   },
   {
     key: 'externalNames',
@@ -216,8 +225,14 @@ function faultOf(type: SettingKind, value: unknown): string | undefined {
       return value === '' || (typeof value === 'string' && parseBackend(value) !== undefined)
         ? undefined
         : 'it must be a Service port such as shop/web:80';
+    case 'Secret':
+      return value === '' || (typeof value === 'string' && secretId.test(value))
+        ? undefined
+        : 'it must be a Secret such as shop/web-tls';
   }
 }
+
+const secretId = /^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/;
 
 function parseBackend(text: string): TranslateSettings['defaultBackend'] {
   const [, namespace, service, digits] =
@@ -249,6 +264,7 @@ function settingsOf(values: ReadonlyMap<string, unknown>): FlintSettings {
       externalNames: value('externalNames') as TranslateSettings['externalNames'],
       wildcardsClaimSubdomains: value('wildcardsClaimSubdomains') === 'Yes',
       defaultBackend: parseBackend(value('defaultBackend') as string),
+      defaultCertificate: (value('defaultCertificate') as string) || undefined,
       assumedClass: '',
     },
     proxy: {

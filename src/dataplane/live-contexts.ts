@@ -1,10 +1,12 @@
 // The TLS contexts of one thread, made when a client asks for a host, and made again when one of its pairs is another one.
 import { createHash } from 'node:crypto';
+import { plainTls } from '#model/plain-terms.ts';
 import { hostKey } from '#model/route-model.ts';
-import type { VirtualHost } from '#model/route-model.ts';
+import type { ClientValidation, DefaultCertificate, VirtualHost } from '#model/route-model.ts';
 import type { TlsSelection } from '#proxy/serving-table.ts';
+import { defaultTlsKey } from '#route/compiled-host.ts';
 import type { CompiledHost } from '#route/compiled-host.ts';
-import type { SecureTransport, TlsContext } from '#transport/secure-transport.ts';
+import type { ClientTerms, SecureTransport, TlsContext } from '#transport/secure-transport.ts';
 import { choosePairs } from './pair-choice.ts';
 import { readPair } from './pair-text.ts';
 import type { NamedPair } from './pair-text.ts';
@@ -15,6 +17,10 @@ import type { StagedIndex } from './staged-index.ts';
 const mostContexts = 1024;
 
 const noCertificate: TlsSelection = { kind: 'NoCertificate' };
+
+type ContextPolicy = Pick<VirtualHost, 'pattern' | 'minTlsVersion' | 'clientValidation'>;
+
+const everyHost: ContextPolicy = { pattern: { kind: 'AnyHost' }, ...plainTls };
 
 interface Live {
   /** Where its pairs stand: another version of one stands elsewhere. */
@@ -35,18 +41,48 @@ export class LiveContexts {
     this.#ticketKeys = ticketKeys;
   }
 
+  /** For clients that name no host, or one that has no TLS of its own; undefined: it is not there. */
+  selectDefault(defaultCertificate: DefaultCertificate): TlsSelection | undefined {
+    if (defaultCertificate.kind === 'None') return undefined;
+    const { certificate } = defaultCertificate;
+    const context = this.#contextOf(`default ${certificate}`, [certificate], everyHost);
+    if (context === undefined) return undefined;
+    return {
+      kind: 'Selected',
+      context,
+      tlsKey: defaultTlsKey,
+      minVersion: everyHost.minTlsVersion,
+      validationKey: '',
+      clients: 'NotAsked',
+    };
+  }
+
   /** Connections that are open keep the context that they were made with. */
-  select({ key, tlsKey, source, passthrough }: CompiledHost): TlsSelection {
+  select({ key, tlsKey, validationKey, source, passthrough }: CompiledHost): TlsSelection {
     if (passthrough !== undefined) return { kind: 'Passthrough', route: passthrough };
     const name = `${key} ${tlsKey}`;
-    const places = this.#placesOf(source.certificates);
+    const context = this.#contextOf(name, source.certificates, source);
+    if (context === undefined) return noCertificate;
+    const { minTlsVersion: minVersion, clientValidation } = source;
+    return {
+      kind: 'Selected',
+      context,
+      tlsKey,
+      minVersion,
+      validationKey,
+      clients:
+        clientValidation.kind === 'None' ? 'NotAsked' : isMust(clientValidation) ? 'Required' : 'Asked',
+    };
+  }
+
+  #contextOf(name: string, certificates: readonly string[], policy: ContextPolicy): TlsContext | undefined {
+    const places = this.#placesOf(certificates);
     const known = this.#live.get(name);
     const live =
-      known !== undefined && isSame(known.places, places) ? known : this.#make(source, name, places);
+      known !== undefined && isSame(known.places, places) ? known : this.#make(policy, name, places);
     this.#live.delete(name);
     this.#live.set(name, live);
-    if (live.context === undefined) return noCertificate;
-    return { kind: 'Selected', context: live.context, tlsKey, minVersion: source.minTlsVersion };
+    return live.context;
   }
 
   /** Of those that are there: a Secret may be on its way. */
@@ -60,19 +96,24 @@ export class LiveContexts {
     return places;
   }
 
-  #make(host: VirtualHost, name: string, places: readonly number[]): Live {
+  #make(policy: ContextPolicy, name: string, places: readonly number[]): Live {
     const { value: oldest } = this.#live.keys().next();
     if (oldest !== undefined && this.#live.size >= mostContexts) this.#live.delete(oldest);
     const pairs = places.map((place) => readPair(this.#index.textAt(place)));
-    return { places, context: pairs.length === 0 ? undefined : this.#create(host, name, pairs) };
+    return { places, context: pairs.length === 0 ? undefined : this.#create(policy, name, pairs) };
   }
 
-  /** A pair that the runtime does not take fails the names that it is for, and nobody else's. */
-  #create(host: VirtualHost, name: string, pairs: readonly NamedPair[]): TlsContext | undefined {
+  /** A pair or an authority that the runtime does not take fails the names that it is for, and nobody else's. */
+  #create(
+    { pattern, minTlsVersion, clientValidation }: ContextPolicy,
+    name: string,
+    pairs: readonly NamedPair[],
+  ): TlsContext | undefined {
     try {
       return this.#transport.createContext({
-        pairs: choosePairs(pairs, hostKey(host.pattern)),
-        minVersion: host.minTlsVersion,
+        pairs: choosePairs(pairs, hostKey(pattern)),
+        minVersion: minTlsVersion,
+        clients: clientTermsOf(clientValidation),
         sessionScope: createHash('sha256').update(name).digest('base64url').slice(0, 32),
         ticketKeys: this.#ticketKeys,
       });
@@ -80,6 +121,16 @@ export class LiveContexts {
       return undefined;
     }
   }
+}
+
+/** Without any authority nobody is believed, and nobody is let in either: the context is refused. */
+function clientTermsOf(validation: ClientValidation): ClientTerms {
+  if (validation.kind === 'None') return { kind: 'NotAsked' };
+  return { kind: 'Asked', authorities: validation.authorities };
+}
+
+function isMust({ mode }: Extract<ClientValidation, { kind: 'Asked' }>): boolean {
+  return mode === 'AllowValidOnly';
 }
 
 function isSame(a: readonly number[], b: readonly number[]): boolean {

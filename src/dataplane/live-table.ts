@@ -111,7 +111,11 @@ export class LiveTable {
       upstreams: this.#upstreams,
       selectTls: (serverName) => {
         const host = serverName === undefined ? undefined : routes.findHost(serverName);
-        return host === undefined ? unknownName : (this.#contexts?.select(host) ?? unknownName);
+        const selection =
+          host === undefined || host.hasDefaultTls
+            ? this.#contexts?.selectDefault(settings.defaultCertificate)
+            : undefined;
+        return selection ?? (host === undefined ? undefined : this.#contexts?.select(host)) ?? unknownName;
       },
     };
   }

@@ -14,7 +14,7 @@ export const Field = {
   Trailer: 8,
   Upgrade: 9,
   Expect: 10,
-  /** Forwarded, X-Forwarded-*, X-Real-IP: what a client may say about where it comes from. */
+  /** Forwarded, X-Forwarded-*, X-Real-IP, X-Client-Verify: what a client may say about where it comes from, and who it is. */
   Forwarding: 11,
   RequestId: 12,
   ProxyAuthentication: 13,
@@ -39,6 +39,7 @@ const idByName = new Map<string, FieldId>([
   ['expect', Field.Expect],
   ['forwarded', Field.Forwarding],
   ['x-real-ip', Field.Forwarding],
+  ['x-client-verify', Field.Forwarding],
   ['x-request-id', Field.RequestId],
   ['proxy-authenticate', Field.ProxyAuthentication],
   ['proxy-authorization', Field.ProxyAuthentication],

@@ -10,7 +10,10 @@ export interface Forwarding {
   readonly clientAddress: string;
   /** How the client reached the first proxy, as far as that is known. */
   readonly scheme: 'http' | 'https';
-  /** X-Forwarded-For, -Proto, X-Real-IP and, after a trusted peer that sent one, Forwarded; ready to send. */
+  /**
+   * X-Forwarded-For, -Proto, X-Real-IP and, after a trusted peer that sent one, Forwarded; what the client's certificate says,
+   * where one was asked for. Ready to send.
+   */
   readonly lines: string;
   /** Empty: the authority of the request. */
   readonly host: string;
@@ -21,11 +24,11 @@ export interface Forwarding {
 }
 
 /** The same for every request of a connection. */
-export function untrustedForwarding(peer: string, scheme: 'http' | 'https'): Forwarding {
+export function untrustedForwarding(peer: string, scheme: 'http' | 'https', clientLines: string): Forwarding {
   return {
     clientAddress: peer,
     scheme,
-    lines: linesOf(peer, scheme, peer),
+    lines: `${linesOf(peer, scheme, peer)}${clientLines}`,
     host: '',
     requestId: '',
     isFromTrusted: false,
@@ -38,6 +41,7 @@ export function trustedForwarding(
   peer: string,
   scheme: 'http' | 'https',
   trusted: IpRanges,
+  clientLines: string,
 ): Forwarding {
   const { fields } = head;
   const chain = fields.combined('x-forwarded-for');
@@ -47,7 +51,8 @@ export function trustedForwarding(
   const forwarded = fields.combined('forwarded');
   const host = fields.combined('x-forwarded-host') ?? '';
   const requestId = fields.combined('x-request-id') ?? '';
-  const lines = linesOf(chain === undefined || chain === '' ? peer : `${chain}, ${peer}`, proto, client);
+  const addresses = chain === undefined || chain === '' ? peer : `${chain}, ${peer}`;
+  const lines = `${linesOf(addresses, proto, client)}${clientLines}`;
   return {
     clientAddress: client,
     scheme: proto,

@@ -11,8 +11,12 @@ const nothing = Buffer.alloc(0);
 export interface Security {
   /** Of its ClientHello, in lower case. */
   readonly serverName: string;
-  /** The certificates that were shown for it: of another host they have to be the same. */
+  /** The certificates that were shown for it, and what was asked for: of another host they have to be the same. */
   readonly tlsKey: string;
+  /** Who may be believed: of every host, the own one included, it has to be the same. */
+  readonly validationKey: string;
+  /** What backends are told of the client's certificate; ready to send, and empty where none was asked for. */
+  readonly clientLines: string;
 }
 
 export class Peer {
@@ -32,7 +36,13 @@ export class Peer {
     this.address = address;
     this.#scheme = scheme;
     this.#preface = context.proxyProtocolPeers.includes(address) ? nothing : undefined;
-    this.#forwarding = forwardingOfPeer(context, address, scheme);
+    this.#forwarding = forwardingOfPeer(context, address, scheme, '');
+  }
+
+  /** Its connection has TLS from here on. */
+  secure(context: ProxyContext, security: Security): void {
+    this.security = security;
+    this.#forwarding = forwardingOfPeer(context, this.address, this.#scheme, security.clientLines);
   }
 
   /** Its connection begins with a PROXY protocol header that has not come yet. */
@@ -53,13 +63,15 @@ export class Peer {
       case 'Header':
         this.#preface = undefined;
         this.address = header.source ?? this.address;
-        this.#forwarding = forwardingOfPeer(context, this.address, this.#scheme);
+        this.#forwarding = forwardingOfPeer(context, this.address, this.#scheme, '');
         return bytes.subarray(header.length);
     }
   }
 
   forwardingOf(context: ProxyContext, head: RequestHead): Forwarding {
-    return this.#forwarding ?? trustedForwarding(head, this.address, this.#scheme, context.trustedProxies);
+    if (this.#forwarding !== undefined) return this.#forwarding;
+    const clientLines = this.security?.clientLines ?? '';
+    return trustedForwarding(head, this.address, this.#scheme, context.trustedProxies, clientLines);
   }
 }
 
@@ -67,6 +79,8 @@ function forwardingOfPeer(
   context: ProxyContext,
   address: string,
   scheme: 'http' | 'https',
+  clientLines: string,
 ): Forwarding | undefined {
-  return context.trustedProxies.includes(address) ? undefined : untrustedForwarding(address, scheme);
+  if (context.trustedProxies.includes(address)) return undefined;
+  return untrustedForwarding(address, scheme, clientLines);
 }

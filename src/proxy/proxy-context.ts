@@ -24,6 +24,7 @@ export const handshakeOutcomes = [
   'unknown-name',
   'no-certificate',
   'version-too-low',
+  'client-refused',
   'malformed',
   'not-tls',
   'timeout',

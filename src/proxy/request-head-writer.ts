@@ -75,4 +75,13 @@ function isKept(fields: FieldSection, index: number): boolean {
   return true;
 }
 
-const rewritten = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip', 'forwarded'];
+/** Who a client is only its own handshake with us says, whoever is in between. */
+const rewritten = [
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-real-ip',
+  'forwarded',
+  'x-forwarded-client-cert',
+  'x-client-verify',
+];

@@ -110,8 +110,12 @@ export class RoutedRequest implements MatchRequest {
   ): FaultCode | undefined {
     const host = table.routes.findHost(hostname);
     // What was proved to the client is another host's (RFC 9110 15.5.20). The name itself was, whatever has changed since.
-    const isOther = security !== undefined && hostname !== security.serverName;
-    if (isOther && host !== undefined && host.tlsKey !== security.tlsKey) return 'misdirected';
+    if (security !== undefined && host !== undefined) {
+      const isOther = hostname !== security.serverName;
+      if (isOther && host.tlsKey !== security.tlsKey) return 'misdirected';
+      // Who was let in by other rules has to prove itself anew, by another connection.
+      if (host.validationKey !== security.validationKey) return 'misdirected';
+    }
     // A trusted proxy may have ended TLS in front of us.
     const isPlain = security === undefined && scheme === 'http';
     this.hostHeaders = isPlain ? undefined : host?.secureResponseHeaders;
@@ -120,6 +124,12 @@ export class RoutedRequest implements MatchRequest {
     if (normal.kind === 'Refused') return 'path-rejected';
     this.path = normal.path;
     const plaintext = isPlain && host !== undefined ? host.plaintextFor(this.path) : 'Serve';
+    if (
+      security === undefined &&
+      host?.isClosedWithoutCertificate(this.path) === true &&
+      plaintext === 'Serve'
+    )
+      return 'plaintext-rejected';
     if (plaintext !== 'Serve') {
       this.mustUpgrade = plaintext === 'Redirect' && this.authority !== '';
       return this.mustUpgrade ? undefined : 'plaintext-rejected';

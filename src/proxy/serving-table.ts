@@ -5,14 +5,19 @@ import type { RouteTable } from '#route/route-table.ts';
 import type { TlsContext } from '#transport/secure-transport.ts';
 import type { Upstream } from '#upstream/upstream.ts';
 
+export interface SelectedTls {
+  readonly kind: 'Selected';
+  readonly context: TlsContext;
+  readonly tlsKey: string;
+  readonly minVersion: TlsVersion;
+  readonly validationKey: string;
+  /** Whether clients show a certificate. */
+  readonly clients: 'NotAsked' | 'Asked' | 'Required';
+}
+
 /** What is served for the name of a ClientHello. */
 export type TlsSelection =
-  | {
-      readonly kind: 'Selected';
-      readonly context: TlsContext;
-      readonly tlsKey: string;
-      readonly minVersion: TlsVersion;
-    }
+  | SelectedTls
   /** A backend ends TLS. */
   | { readonly kind: 'Passthrough'; readonly route: CompiledRoute }
   /** There is no such host. */

@@ -8,19 +8,20 @@ import type { CompiledRoute } from '#route/compiled-route.ts';
 import { Alert, fatalAlert } from '#tls/alert.ts';
 import { parseClientHello } from '#tls/client-hello.ts';
 import type { ClientHello } from '#tls/client-hello.ts';
-import type { SecureEvents, SecureTransport } from '#transport/secure-transport.ts';
+import type { ClientProof, SecureEvents, SecureTransport } from '#transport/secure-transport.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
 import type { Socket, SocketEvents } from '#transport/transport.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
 import { Http2Connection } from './http2-connection.ts';
+import { clientLinesOf } from './client-lines.ts';
 import { LingeringClose } from './lingering-close.ts';
 import { Passthrough } from './passthrough.ts';
 import { Peer } from './peer.ts';
 import type { Security } from './peer.ts';
 import type { HandshakeOutcome, ProxyContext } from './proxy-context.ts';
-import type { ServingTable } from './serving-table.ts';
+import type { SelectedTls, ServingTable } from './serving-table.ts';
 
 /** What is spoken over TLS here, the preferred one first. */
 const protocols: readonly string[] = ['h2', 'http/1.1'];
@@ -107,7 +108,7 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
           received,
           selection.context,
           protocols,
-          new Handshake(this, { serverName: serverName ?? '', tlsKey: selection.tlsKey }),
+          new Handshake(this, serverName ?? '', selection),
         );
       }
     }
@@ -116,11 +117,16 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
   /** The handshake is over: the connection goes on as one of HTTP, of the version that was agreed on. */
   becomeConnection(security: Security, protocol: string): void {
     this.#decide('completed');
-    this.#peer.security = security;
+    this.#peer.secure(this.#context, security);
     const Connection = protocol === 'h2' ? Http2Connection : ClientConnection;
     const connection = new Connection(this.#context, this.#owner, this.#socket, this.#peer);
     this.#socket.events = connection;
     this.#owner.onConnectionReplaced(this, connection);
+  }
+
+  /** It has no certificate that is believed, where that is a must. */
+  refuseClient(): void {
+    this.#end('client-refused');
   }
 
   #passThrough(table: ServingTable, route: CompiledRoute, serverName: string): void {
@@ -194,15 +200,24 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
 /** The events of a secured socket until its handshake is over. */
 class Handshake implements SecureEvents {
   readonly #greeting: TlsGreeting;
-  readonly #security: Security;
+  readonly #serverName: string;
+  readonly #selection: SelectedTls;
 
-  constructor(greeting: TlsGreeting, security: Security) {
+  constructor(greeting: TlsGreeting, serverName: string, selection: SelectedTls) {
     this.#greeting = greeting;
-    this.#security = security;
+    this.#serverName = serverName;
+    this.#selection = selection;
   }
 
-  onSecured(protocol: string): void {
-    this.#greeting.becomeConnection(this.#security, protocol);
+  onSecured(protocol: string, proof: ClientProof): void {
+    const { tlsKey, validationKey, clients } = this.#selection;
+    if (clients === 'Required' && proof.kind !== 'Verified') {
+      this.#greeting.refuseClient();
+      return;
+    }
+    const clientLines = clients === 'NotAsked' ? '' : clientLinesOf(proof);
+    const security = { serverName: this.#serverName, tlsKey, validationKey, clientLines };
+    this.#greeting.becomeConnection(security, protocol);
   }
 
   onBytes(): void {}

@@ -1,20 +1,26 @@
 // The routes of one host, indexed by path: a Map for exact paths, one for prefixes, a list for expressions.
+import { createHash } from 'node:crypto';
 import type { HeaderChanges } from '#filter/header-changes.ts';
 import { secureResponseHeaders } from '#filter/strict-transport.ts';
 import { isChallenge } from '#model/request-path.ts';
+import { plainTls } from '#model/plain-terms.ts';
 import { hostKey } from '#model/route-model.ts';
-import type { PathPolicy, Plaintext, VirtualHost } from '#model/route-model.ts';
+import type { ClientValidation, PathPolicy, Plaintext, VirtualHost } from '#model/route-model.ts';
 import { Candidate } from './candidate.ts';
 import { CompiledRoute } from './compiled-route.ts';
 import type { MatchRequest } from './match-request.ts';
 import { comparePrecedence } from './precedence.ts';
 
+type TlsIdentity = Pick<VirtualHost, 'tlsMode' | 'plaintext' | 'minTlsVersion' | 'certificates'>;
+
 export class CompiledHost {
   readonly key: string;
   readonly source: VirtualHost;
   readonly pathPolicy: PathPolicy;
-  /** What a connection must have been made for to carry its requests; empty: there is no certificate. */
+  /** What a connection must have been made for to carry its requests. */
   readonly tlsKey: string;
+  /** Whose certificates of clients are believed, and whether one is a must; empty: none is asked for. */
+  readonly validationKey: string;
   /** What is done to the fields of responses with TLS that no rule has a say in. */
   readonly secureResponseHeaders: HeaderChanges | undefined;
   /** The rule that takes whole connections: backends end their TLS. */
@@ -30,7 +36,8 @@ export class CompiledHost {
     this.key = hostKey(host.pattern);
     this.source = host;
     this.pathPolicy = host.pathPolicy;
-    this.tlsKey = tlsKeyOf(host);
+    this.validationKey = validationKeyOf(host.clientValidation);
+    this.tlsKey = tlsKeyOf(host, this.validationKey);
     const { strictTransport } = host;
     this.secureResponseHeaders =
       strictTransport.kind === 'Unsaid' ? undefined : secureResponseHeaders([], strictTransport);
@@ -44,6 +51,18 @@ export class CompiledHost {
     this.passthrough = passthrough;
     this.candidates = candidates.sort(comparePrecedence);
     for (const candidate of this.candidates) this.#index(candidate);
+  }
+
+  /** It has nothing to do with TLS: where there is a default certificate, that is its own. */
+  get hasDefaultTls(): boolean {
+    return this.tlsKey === defaultTlsKey;
+  }
+
+  /** Whether a certificate of the client is a must, which without TLS nobody can show; not so for challenges. */
+  isClosedWithoutCertificate(path: string): boolean {
+    const { clientValidation } = this.source;
+    const isMust = clientValidation.kind === 'Asked' && clientValidation.mode === 'AllowValidOnly';
+    return isMust && !isChallenge(path);
   }
 
   /** What a request for this path, in normal form, gets without TLS. */
@@ -99,9 +118,23 @@ export class CompiledHost {
   }
 }
 
+/** Of connections with the default certificate: those of hosts without any. */
+export const defaultTlsKey = tlsKeyOf({ ...plainTls, plaintext: 'Serve', certificates: [] }, '');
+
 /** What is proved to a client, and what is asked of it. */
-function tlsKeyOf({ certificates, minTlsVersion }: VirtualHost): string {
-  return certificates.length === 0 ? '' : `${minTlsVersion} ${certificates.join(' ')}`;
+function tlsKeyOf(
+  { tlsMode, plaintext, certificates, minTlsVersion }: TlsIdentity,
+  validationKey: string,
+): string {
+  if (tlsMode === 'Passthrough') return 'Passthrough';
+  // It wants certificates of its own, which are not there.
+  if (certificates.length === 0 && plaintext !== 'Serve') return 'None';
+  return `${minTlsVersion} ${validationKey} ${certificates.join(' ')}`;
+}
+
+function validationKeyOf(validation: ClientValidation): string {
+  if (validation.kind === 'None') return '';
+  return `${validation.mode} ${createHash('sha256').update(validation.authorities).digest('hex')}`;
 }
 
 function firstFit(candidates: readonly Candidate[], request: MatchRequest): Candidate | undefined {

@@ -39,6 +39,8 @@ export interface TranslateSettings {
   readonly wildcardsClaimSubdomains: boolean;
   /** The Service that takes what no rule takes; absent: 404. */
   readonly defaultBackend: DefaultBackend | undefined;
+  /** The Secret, `namespace/name`, for clients that name no host, or one that nobody serves; absent: they are refused. */
+  readonly defaultCertificate: string | undefined;
   /** Of the controller's IngressClass where classes cannot be read; empty: they can. */
   readonly assumedClass: string;
 }

@@ -9,6 +9,7 @@ export const defaultTranslateSettings: TranslateSettings = {
   externalNames: 'Refused',
   wildcardsClaimSubdomains: false,
   defaultBackend: undefined,
+  defaultCertificate: undefined,
   assumedClass: '',
 };
 
@@ -34,6 +35,7 @@ export function timeoutsWithDefaults(given: {
 
 export const defaultWeight = 1;
 export const defaultDoubtfulPath: DoubtfulPath = 'Reject';
+export const defaultClientValidation = 'AllowValidOnly';
 export const defaultPath = '/';
 export const defaultRedirectStatus = 302;
 export const defaultContentType = 'text/plain; charset=utf-8';

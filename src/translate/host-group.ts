@@ -133,7 +133,7 @@ function buildVirtualHost(
     const { kept, hasConflict } = keepUntakenMatches(hostname, member, isDefault, taken, report);
     const ids = servableIds(member, isServable);
     const newIds = ids.filter((id) => !certificates.has(id));
-    const keptBytes = Buffer.byteLength(canonicalJson(kept)) + Buffer.byteLength(canonicalJson(newIds));
+    const keptBytes = bytesOf(kept) + bytesOf(newIds) + bytesOf(host.tls?.clientValidation ?? []);
     if (bytes + keptBytes > hostBytes) {
       report(object, {
         reason: 'HostTooLarge',
@@ -173,6 +173,10 @@ function buildVirtualHost(
     served: [...served],
     bytes,
   };
+}
+
+function bytesOf(value: object): number {
+  return Buffer.byteLength(canonicalJson(value));
 }
 
 /** As the oldest has it; those that go with anything are no hindrance. */

@@ -16,6 +16,7 @@ export class HostTls {
   readonly #plaintext = new OldestWord<Plaintext>('plaintext');
   readonly #minVersion = new OldestWord<TlsTerms['minTlsVersion']>('minVersion');
   readonly #strictTransport = new OldestWord<TlsTerms['strictTransport']>('strictTransportSecurity');
+  readonly #clientValidation = new OldestWord<TlsTerms['clientValidation']>('validation');
   readonly mode: TlsTerms['tlsMode'];
   #hasTls = false;
 
@@ -31,16 +32,22 @@ export class HostTls {
       ...this.#plaintext.add(wanted.plaintext, owner),
       ...this.#minVersion.add(wanted.minVersion, owner),
       ...this.#strictTransport.add(wanted.strictTransport, owner),
+      ...this.#clientValidation.add(wanted.clientValidation, owner),
     ];
   }
 
   get terms(): TlsTerms & Pick<VirtualHost, 'plaintext'> {
+    const clientValidation = this.#clientValidation.said ?? plainTls.clientValidation;
+    const isMust = clientValidation.kind === 'Asked' && clientValidation.mode === 'AllowValidOnly';
+    const plaintext = this.#plaintext.said ?? (this.#hasTls ? 'Redirect' : 'Serve');
     return {
-      plaintext: this.#plaintext.said ?? (this.#hasTls ? 'Redirect' : 'Serve'),
+      // Plain HTTP shows no certificate, whoever wants it served.
+      plaintext: isMust && plaintext === 'Serve' ? 'Redirect' : plaintext,
       ...plainTls,
       tlsMode: this.mode,
       minTlsVersion: this.#minVersion.said ?? plainTls.minTlsVersion,
       strictTransport: this.#strictTransport.said ?? plainTls.strictTransport,
+      clientValidation,
     };
   }
 }

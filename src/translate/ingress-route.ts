@@ -2,10 +2,13 @@
 import type { IngressRoute, Rule as RouteRule } from '#api/ingress-route.ts';
 import type { Problem } from '#api/problem.ts';
 import { strictPathPolicy } from '#model/request-path.ts';
-import type { PathPolicy } from '#model/route-model.ts';
+import type { ClientValidation, PathPolicy } from '#model/route-model.ts';
+import type { RouteTls } from '#api/route-tls.ts';
+import { resolveAuthorities } from './authorities.ts';
+import type { AuthorityLookup } from './authorities.ts';
 import { withBackendTls } from './backend-tls.ts';
 import { backendOf, placesOf, resolveBackend } from './backends.ts';
-import { defaultDoubtfulPath, timeoutsWithDefaults } from './defaults.ts';
+import { defaultClientValidation, defaultDoubtfulPath, timeoutsWithDefaults } from './defaults.ts';
 import { translateFilters } from './filters.ts';
 import type { Lookup } from './lookup.ts';
 import { translateMatches } from './matches.ts';
@@ -18,7 +21,7 @@ export function translateIngressRoute(route: IngressRoute, lookup: Lookup): Tran
     translateRule(route, rule, number, pathPolicy, lookup, found),
   );
   const secretNames = route.tls?.certificateRefs ?? [];
-  const tls = wantedTls(route);
+  const tls = wantedTls(route, lookup, found.problems);
   return {
     ref: { kind: 'IngressRoute', namespace: route.namespace, name: route.name },
     creationTimestamp: route.creationTimestamp,
@@ -37,7 +40,11 @@ export function translateIngressRoute(route: IngressRoute, lookup: Lookup): Tran
   };
 }
 
-function wantedTls({ tls }: IngressRoute): WantedTls | undefined {
+function wantedTls(
+  { namespace, tls }: IngressRoute,
+  lookup: AuthorityLookup,
+  problems: Problem[],
+): WantedTls | undefined {
   if (tls === undefined) return undefined;
   const policy = tls.strictTransportSecurity;
   return {
@@ -52,6 +59,25 @@ function wantedTls({ tls }: IngressRoute): WantedTls | undefined {
             includeSubdomains: policy.includeSubDomains ?? false,
             preload: policy.preload ?? false,
           },
+    clientValidation: clientValidation(tls.validation, namespace, lookup, problems),
+  };
+}
+
+/** Authorities that cannot be found are none: nobody is believed, rather than everybody. */
+function clientValidation(
+  wanted: RouteTls['validation'],
+  namespace: string,
+  lookup: AuthorityLookup,
+  problems: Problem[],
+): ClientValidation | undefined {
+  if (wanted === undefined) return undefined;
+  const at = 'spec.tls.validation.caCertificateRefs';
+  const found = resolveAuthorities(wanted.caCertificateRefs, namespace, at, lookup);
+  if (found.kind === 'Unresolved') problems.push(found.problem);
+  return {
+    kind: 'Asked',
+    mode: wanted.mode ?? defaultClientValidation,
+    authorities: found.kind === 'Resolved' ? found.pem : '',
   };
 }
 

@@ -32,7 +32,12 @@ interface HostRules {
 }
 
 /** `spec.tls` has words for certificates alone. */
-const nothingSaid: WantedTls = { plaintext: undefined, minVersion: undefined, strictTransport: undefined };
+const nothingSaid: WantedTls = {
+  plaintext: undefined,
+  minVersion: undefined,
+  strictTransport: undefined,
+  clientValidation: undefined,
+};
 
 const everything: Match = {
   path: { kind: 'PathPrefix', value: defaultPath },

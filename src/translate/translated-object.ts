@@ -2,6 +2,7 @@
 import type { ObjectRef } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';
 import type {
+  ClientValidation,
   PathPolicy,
   Plaintext,
   Rule,
@@ -58,6 +59,7 @@ export interface WantedTls {
   readonly plaintext: Plaintext | undefined;
   readonly minVersion: TlsVersion | undefined;
   readonly strictTransport: StrictTransport | undefined;
+  readonly clientValidation: ClientValidation | undefined;
 }
 
 export interface TranslatedRule {

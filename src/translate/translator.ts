@@ -26,6 +26,7 @@ import { compareText } from '#model/text-order.ts';
 import { AuthorityIndex } from './authorities.ts';
 import { CertificateIndex, servedOf } from './certificate-index.ts';
 import type { ClusterView, TranslateSettings } from './cluster-view.ts';
+import { defaultCertificateOf } from './default-certificate.ts';
 import { fallbackOf } from './fallback.ts';
 import type { HostGroup } from './host-group.ts';
 import { HostGrouper } from './host-groups.ts';
@@ -90,15 +91,16 @@ export class Translator {
     const { fallback, problems } = fallbackOf(this.#settings, this.#services);
     const otherProblems = this.#upstreams.update(changed, this.#grouper.groups, fallback, upstreams);
     if (changed.size > 0) this.#hosts = hostsOf(this.#grouper.groups);
-    if (changed.size > 0 || hasOtherSecrets) this.#used = this.#usedCertificates();
+    const byDefault = defaultCertificateOf(this.#settings.defaultCertificate, this.#certificates, now);
+    if (changed.size > 0 || hasOtherSecrets) this.#used = this.#usedCertificates(byDefault.certificate);
 
     const hasJudged = this.#judge(changed, changes, otherProblems, hasOtherSecrets, now);
     if (hasJudged || changes.hasOtherReads) this.#told = this.#tell();
     return {
-      model: this.#modelWith(fallback),
+      model: this.#modelWith(fallback, byDefault.value),
       ...this.#told,
       claims: this.#grouper.claims,
-      problems,
+      problems: [...problems, ...byDefault.problems],
     };
   }
 
@@ -242,8 +244,9 @@ export class Translator {
     return { verdicts, certificateRequests };
   }
 
-  #usedCertificates(): readonly Certificate[] {
+  #usedCertificates(byDefault: Certificate | undefined): readonly Certificate[] {
     const used = new Map<string, Certificate>();
+    if (byDefault !== undefined) used.set(byDefault.id, byDefault);
     for (const host of this.#hosts)
       for (const id of host.certificates) {
         const certificate = servedOf(this.#certificates.state(id));
@@ -253,12 +256,12 @@ export class Translator {
   }
 
   /** Lists that stayed the same are the same lists. */
-  #modelWith(fallback: Fallback): RouteModel {
+  #modelWith(fallback: Fallback, defaultCertificate: DefaultCertificate): RouteModel {
     const known = this.#model?.settings;
     const settings: Settings =
-      known?.fallback === fallback
+      known?.fallback === fallback && isSameDefault(known.defaultCertificate, defaultCertificate)
         ? known
-        : { ...this.#settings.settings, fallback, defaultCertificate: noDefaultCertificate };
+        : { ...this.#settings.settings, fallback, defaultCertificate };
     const upstreams: readonly Upstream[] = this.#upstreams.list;
     const zones = this.#upstreams.hasHints ? this.#zones : noZones;
     this.#model = { settings, zones, hosts: this.#hosts, upstreams, certificates: this.#used };
@@ -285,7 +288,10 @@ interface FitChanges extends Difference<TranslatedObject> {
   readonly hasOtherReads: boolean;
 }
 
-const noDefaultCertificate: DefaultCertificate = { kind: 'None' };
+function isSameDefault(a: DefaultCertificate, b: DefaultCertificate): boolean {
+  // There is one setting: where there is a certificate at all, it is the same.
+  return a.kind === b.kind;
+}
 
 function hostsOf(groups: ReadonlyMap<string, HostGroup>): readonly VirtualHost[] {
   const hosts: VirtualHost[] = [];

@@ -52,7 +52,7 @@ function contextOf(authorities: string | undefined): SecureContext {
 }
 
 /** An empty text would be taken for none, and so for everybody whom the runtime trusts. */
-function certificatesOf(pem: string): string[] {
+export function certificatesOf(pem: string): string[] {
   const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
   if (certificates === null) throw new TypeError('there is no certificate to trust');
   return [...certificates];

@@ -6,17 +6,37 @@ import { constants } from 'node:crypto';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import { NodeSocket, nodeTransport } from './node.ts';
-import { connectSecurely, createServerTrust } from './node-tls-client.ts';
-import type { SecureEvents, SecureTransport, TlsContext } from './secure-transport.ts';
+import { certificatesOf, connectSecurely, createServerTrust } from './node-tls-client.ts';
+import type { ClientProof, SecureEvents, SecureTransport, TlsContext } from './secure-transport.ts';
 import { ciphers } from './tls-ciphers.ts';
 import type { Socket } from './transport.ts';
+
+interface Made {
+  readonly secureContext: SecureContext;
+  readonly asksClient: boolean;
+}
+
+const noProof: ClientProof = { kind: 'None' };
+
+/** What a tls.Server asks itself (node:tls has no other way to it). Whatever does not say that a certificate was verified says that it was not. */
+interface VerifyingSocket {
+  readonly ssl?: { verifyError?(): Error | null } | null;
+}
+
+function proofOf(secured: TLSSocket): ClientProof {
+  const certificate = secured.getPeerX509Certificate();
+  if (certificate === undefined) return noProof;
+  const { ssl } = secured as unknown as VerifyingSocket;
+  const isVerified = ssl?.verifyError !== undefined && ssl.verifyError() === null;
+  return isVerified ? { kind: 'Verified', certificate: certificate.raw } : { kind: 'Refused' };
+}
 
 export const nodeSecureTransport: SecureTransport = {
   canReusePort: nodeTransport.canReusePort,
   listen: (options, onConnection) => nodeTransport.listen(options, onConnection),
 
-  createContext({ pairs, minVersion, sessionScope, ticketKeys }) {
-    return createSecureContext({
+  createContext({ pairs, minVersion, clients, sessionScope, ticketKeys }) {
+    const secureContext = createSecureContext({
       cert: pairs.map(({ chain }) => chain),
       key: pairs.map(({ key }) => key),
       minVersion: `TLSv${minVersion}`,
@@ -24,9 +44,11 @@ export const nodeSecureTransport: SecureTransport = {
       honorCipherOrder: true,
       sessionIdContext: sessionScope,
       ticketKeys,
+      ...(clients.kind === 'Asked' ? { ca: certificatesOf(clients.authorities) } : {}),
       // A client could make us work without an end by it (RFC 9325 3.5).
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-    }) as unknown as TlsContext;
+    });
+    return { secureContext, asksClient: clients.kind === 'Asked' } satisfies Made as unknown as TlsContext;
   },
 
   secure(socket: Socket, bytes, context, protocols, events: SecureEvents): Socket {
@@ -34,14 +56,20 @@ export const nodeSecureTransport: SecureTransport = {
     const { remoteAddress, remotePort } = socket;
     const plain = socket.release();
     plain.unshift(bytes);
+    const { secureContext, asksClient } = context as unknown as Made;
     const secured = new TLSSocket(plain, {
       isServer: true,
-      secureContext: context as unknown as SecureContext,
+      secureContext,
       ALPNProtocols: [...protocols],
+      requestCert: asksClient,
+      // Whoever asked judges: where this is true, a handshake without a certificate ends without a word here.
+      rejectUnauthorized: false,
     });
     const owned = new NodeSocket(secured, remoteAddress, remotePort, plain);
     owned.events = events;
-    secured.once('secure', () => events.onSecured(secured.alpnProtocol || ''));
+    secured.once('secure', () =>
+      events.onSecured(secured.alpnProtocol || '', asksClient ? proofOf(secured) : noProof),
+    );
     // What goes wrong after the handshake only a tls.Server would hear of: the connection would stay, and what comes be kept.
     secured.on('_tlsError', () => secured.destroy());
     return owned;

@@ -23,11 +23,30 @@ export interface TlsContextOptions {
   readonly pairs: readonly KeyPair[];
   /** The lowest that is spoken. */
   readonly minVersion: '1.2' | '1.3';
+  readonly clients: ClientTerms;
   /** Sessions are resumed within one such text, of 32 bytes at most, and never beyond. */
   readonly sessionScope: string;
   /** 48 bytes, the same in all threads, so that a session of one is resumed by another, where the runtime allows it. */
   readonly ticketKeys: Buffer;
 }
+
+/** Whether clients are asked for a certificate. One that is not believed does not end the handshake: who asked judges it. */
+export type ClientTerms =
+  | { readonly kind: 'NotAsked' }
+  | {
+      readonly kind: 'Asked';
+      /** PEM of the certificates of CAs. */
+      readonly authorities: string;
+    };
+
+/** What a client has shown. A session that is resumed keeps what its first handshake has proved. */
+export type ClientProof =
+  /** Nothing, or it was not asked. */
+  | { readonly kind: 'None' }
+  /** The chain leads to nobody trusted, has expired, or is not for clients. */
+  | { readonly kind: 'Refused' }
+  /** `certificate`: DER of its leaf. */
+  | { readonly kind: 'Verified'; readonly certificate: Buffer };
 
 declare const tlsContext: unique symbol;
 
@@ -66,13 +85,13 @@ export interface SecureEvents extends SocketEvents {
    * The handshake is over; the first event unless the connection broke before. `protocol`: what was agreed on; empty where the
    * client did not ask.
    */
-  onSecured(protocol: string): void;
+  onSecured(protocol: string, proof: ClientProof): void;
 }
 
 export interface SecureTransport {
   readonly canReusePort: boolean;
   listen(options: ListenOptions, onConnection: OnConnection): Promise<Listener>;
-  /** Throws for pairs that are none. */
+  /** Throws for pairs that are none, and for authorities without a certificate. */
   createContext(options: TlsContextOptions): TlsContext;
   /**
    * Ends TLS on a socket of this transport, which gives no more events; `bytes` are all that have come of it, and

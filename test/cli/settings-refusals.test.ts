@@ -52,6 +52,7 @@ const files: readonly (readonly [text: string, message: string])[] = [
   ['proxyProtocol: null', `FILE: proxyProtocol: ${cidrs}`],
   ['loadBalancing: Random', 'FILE: loadBalancing: it must be one of LeastRequests, RoundRobin'],
   ['loadBalancing: roundrobin', 'FILE: loadBalancing: it must be one of LeastRequests, RoundRobin'],
+  ['defaultCertificate: web', 'FILE: defaultCertificate: it must be a Secret such as shop/web-tls'],
   ['defaultBackend: null', `FILE: defaultBackend: ${backend}`],
   ['defaultBackend: web:80', `FILE: defaultBackend: ${backend}`],
   ['defaultBackend: shop/web', `FILE: defaultBackend: ${backend}`],

@@ -74,6 +74,12 @@ const examples: Readonly<Record<string, Example>> = {
     value: { namespace: 'shop', service: 'web', port: 80 },
     of: ({ translate }) => translate.defaultBackend,
   },
+  defaultCertificate: {
+    yaml: 'shop/web-tls',
+    set: 'shop/web-tls',
+    value: 'shop/web-tls',
+    of: ({ translate }) => translate.defaultCertificate,
+  },
   externalNames: {
     yaml: 'Public',
     set: 'Public',
@@ -88,8 +94,8 @@ const examples: Readonly<Record<string, Example>> = {
   },
 };
 
-// What takes what no rule takes is a setting of its own.
-const { fallback: _, ...settings } = defaultSettings;
+// What takes what no rule takes, and the certificate of nobody's names, are settings of their own.
+const { fallback: _, defaultCertificate: __, ...settings } = defaultSettings;
 const defaults = { translate: { ...defaultTranslateSettings, settings }, proxy: defaultProxySettings };
 
 /** `limits.fields` -> `limits: {fields: 50}`. */

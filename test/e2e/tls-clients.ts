@@ -6,7 +6,7 @@ import type { RequestOptions } from 'node:https';
 import { connect } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { createAuthority, generateKey } from '../tls/certificates.ts';
-import type { Issued } from '../tls/certificates.ts';
+import type { Issued, TestAuthority } from '../tls/certificates.ts';
 import type { FlintProcess } from './flint-process.ts';
 import { simpleRoute } from './manifests.ts';
 
@@ -23,6 +23,22 @@ export function secret(name: string, pair: Issued): unknown {
     type: 'kubernetes.io/tls',
     metadata: { name },
     stringData: { 'tls.crt': authority.chainOf(pair), 'tls.key': pair.keyPem },
+  };
+}
+
+/** As cert-manager writes one: what vouches for others is in its ca.crt. */
+export function authoritySecret(name: string, of: TestAuthority): unknown {
+  const pair = of.issue({ dnsNames: ['unused.test'] });
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/tls',
+    metadata: { name },
+    stringData: {
+      'tls.crt': of.chainOf(pair),
+      'tls.key': pair.keyPem,
+      'ca.crt': of.root.certificate,
+    },
   };
 }
 

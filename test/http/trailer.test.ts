@@ -20,6 +20,7 @@ test('what is made while the body is sent may come after it', () => {
 const refused: readonly (readonly [what: string, names: readonly string[]])[] = [
   ['frames', ['Content-Length', 'Transfer-Encoding', 'Trailer']],
   ['routes', ['Host', 'X-Forwarded-For', 'x-forwarded-anything', 'Forwarded', 'X-Real-IP', 'Max-Forwards']],
+  ['says who the client is', ['X-Forwarded-Client-Cert', 'X-Client-Verify']],
   [
     'belongs to a connection',
     ['Connection', 'Keep-Alive', 'TE', 'Upgrade', 'Proxy-Connection', 'HTTP2-Settings'],
@@ -29,7 +30,10 @@ const refused: readonly (readonly [what: string, names: readonly string[]])[] = 
   ['controls', ['Cache-Control', 'Age', 'Expires', 'Date', 'Location', 'Retry-After', 'Vary']],
   ['describes the content', ['Content-Type', 'Content-Encoding', 'Content-Range']],
   ['is written by the proxy', ['X-Request-Id']],
-  ['a backend may take for one of these', ['X_Forwarded_For', 'content_length', 'X_REQUEST_ID']],
+  [
+    'a backend may take for one of these',
+    ['X_Forwarded_For', 'content_length', 'X_REQUEST_ID', 'X_Client_Verify', 'X-Forwarded_Client-Cert'],
+  ],
 ];
 
 for (const [what, names] of refused)

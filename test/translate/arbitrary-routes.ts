@@ -99,6 +99,14 @@ const certificateRefs = fc
 const tlsPolicy = record({
   plaintext: oneOf('Redirect', 'Serve', 'Reject'),
   minVersion: oneOf('1.2', '1.3'),
+  validation: record(
+    {
+      caCertificateRefs: oneOf(...secretNames, 'w').map((name) => [{ name }]),
+      mode: fc.constant('AllowInsecureFallback'),
+    },
+    'caCertificateRefs',
+    'mode',
+  ),
   strictTransportSecurity: record(
     { maxAge: oneOf('0s', '24h'), includeSubDomains: oneOf(true, false), preload: oneOf(false) },
     'maxAge',

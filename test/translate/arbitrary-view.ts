@@ -62,6 +62,7 @@ export const translateSettings: fc.Arbitrary<TranslateSettings> = fc
       { namespace: 'x', service: 's', port: 80 },
       { namespace: 'x', service: 'gone', port: 80 },
     ),
+    defaultCertificate: oneOf(undefined, undefined, 'x/u', 'x/gone'),
     assumedClass: oneOf('', '', '', 'flint'),
   })
   .map((part) => ({ ...defaultTranslateSettings, ...part }));

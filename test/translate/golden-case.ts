@@ -116,7 +116,14 @@ function describe({ id, dnsNames, notAfter, fingerprint }: Certificate): object 
 
 /** Most hosts have nothing to do with TLS, and most backends are spoken to in the clear: that is left out. */
 function describeHost(host: VirtualHost): object {
-  return without(host, { plaintext: 'Serve', ...plainTls });
+  const { clientValidation } = host;
+  const authorities =
+    clientValidation.kind === 'None' ? '' : namesOfAuthorities(clientValidation.authorities);
+  const named =
+    clientValidation.kind === 'None'
+      ? host
+      : { ...host, clientValidation: { ...clientValidation, authorities } };
+  return without(named, { plaintext: 'Serve', ...plainTls });
 }
 
 function describeUpstream(upstream: Upstream): object {
@@ -138,12 +145,13 @@ function withoutUndefined(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }
 
-/** What a case expects. Of the settings only the default backend is a matter of translation. */
+/** What a case expects. Of the settings only the default backend and certificate are a matter of translation. */
 export function outcomeOf(translation: Translation): unknown {
   const { model, verdicts, claims, certificateRequests, problems } = translation;
   const { settings, zones, hosts, upstreams, certificates } = model;
-  const { fallback } = settings;
+  const { fallback, defaultCertificate } = settings;
   return {
+    ...(defaultCertificate.kind === 'None' ? {} : { defaultCertificate: defaultCertificate.certificate }),
     ...(fallback.kind === 'NotFound' ? {} : { fallback }),
     ...(zones.length === 0 ? {} : { zones }),
     hosts: hosts.map(describeHost),

@@ -147,7 +147,7 @@ test('everything that the model names is in it, and nothing else', () => {
   fc.assert(
     fc.property(clusterView, translateSettings, (view, settings) => {
       const { model } = translated(view, settings);
-      const { fallback } = model.settings;
+      const { fallback, defaultCertificate } = model.settings;
       const rules = [
         ...model.hosts.flatMap((host) => host.rules),
         ...(fallback.kind === 'Rule' ? [fallback.rule] : []),
@@ -158,7 +158,10 @@ test('everything that the model names is in it, and nothing else', () => {
       assert.deepEqual(new Set(model.upstreams.map(({ id }) => id)), new Set(named));
       assert.deepEqual(
         new Set(model.certificates.map(({ id }) => id)),
-        new Set(model.hosts.flatMap(({ certificates }) => certificates)),
+        new Set([
+          ...model.hosts.flatMap(({ certificates }) => certificates),
+          ...(defaultCertificate.kind === 'None' ? [] : [defaultCertificate.certificate]),
+        ]),
       );
       const isHinted = model.upstreams.some(({ zoneHints }) => zoneHints.length > 0);
       if (!isHinted) assert.deepEqual(model.zones, []);
