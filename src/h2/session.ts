@@ -491,11 +491,11 @@ export abstract class Session implements FrameSink {
     const at = stream.queuedBytes === 0 ? this.#write(stream, bytes, start, end) : start;
     if (at === end) return;
     stream.queue(Buffer.from(bytes.subarray(at, end)));
-    const wasCongested = this.isCongested;
+    const before = this.queuedBytes;
     this.queuedBytes += end - at;
     this.#wait(stream);
     // All at once: what each of them reads before it asks would be many times the limit.
-    if (!wasCongested && this.isCongested)
+    if (before <= mostQueuedBytes && this.queuedBytes > mostQueuedBytes)
       for (const each of this.streams.values()) if (!each.isWaiting) each.user?.onStreamCongested();
   }
 
