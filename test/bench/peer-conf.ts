@@ -8,7 +8,6 @@ const maxConnections = 12_000;
 
 export interface BackendPorts {
   readonly plain: readonly number[];
-  /** Of gRPC, by prior knowledge. */
   /** The same as plain, with TLS. */
   readonly secure: readonly number[];
 }
