@@ -176,6 +176,11 @@ export class Http2Stream implements Downstream, StreamUser {
     else this.#exchange?.onDownstreamDrain();
   }
 
+  onStreamCongested(): void {
+    // A tunnel asks with everything that it sends.
+    if (this.#tunnel === undefined) this.#exchange?.onUpstreamTurnEnd();
+  }
+
   onStreamClosed(): void {
     this.#exchange?.onDownstreamClose();
   }
