@@ -6,6 +6,7 @@ import { constants } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { rawBackend } from './backends.ts';
 import { startFlint } from './flint-process.ts';
 import type { FlintProcess } from './flint-process.ts';
 import { ask, host, openSession, sceneObjects, schemes } from './h2-clients.ts';
@@ -166,3 +167,50 @@ for (const scheme of schemes)
       assert.equal(await stopped, 0);
     });
   });
+
+async function sessionBefore(context: TestContext, port: number) {
+  const flint = await startFlint(context, yaml(...sceneObjects([port])), ['--workers', '1']);
+  const session = await openSession(flint, 'http');
+  context.after(() => session.destroy());
+  return { flint, session };
+}
+
+test('the backend sees the handshake of HTTP/1.1, with a key of ours and none of the client', async (context) => {
+  let head = '';
+  const { port } = await rawBackend(context, (socket, all) => {
+    head = all;
+    socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno');
+  });
+  const { session } = await sessionBefore(context, port);
+  const { stream, response } = await StreamSocket.open(session, { 'sec-websocket-key': 'mine' });
+  assert.equal(response[':status'], 403);
+  if (!stream.readableEnded) await once(stream, 'end');
+  assert.match(head, /^GET \/chat HTTP\/1\.1\r\n/);
+  assert.match(head, /\r\nUpgrade: websocket\r\n/);
+  const keys = [...head.matchAll(/^sec-websocket-key: (.*)\r$/gim)];
+  assert.deepEqual(
+    keys.map(([, key]) => Buffer.from(key ?? '', 'base64').length),
+    [16],
+  );
+});
+
+test('a 101 that does not prove that the key was read opens nothing', async (context) => {
+  const { port } = await rawBackend(context, (socket) => {
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n',
+    );
+  });
+  const { flint, session } = await sessionBefore(context, port);
+  const { response } = await StreamSocket.open(session);
+  assert.deepEqual([response[':status'], response['x-flint-fault']], [502, 'backend-malformed']);
+  assert.equal(await flint.metric('flint_active_requests'), 0);
+});
+
+test('an extended CONNECT for anything else is refused, and the connection goes on', async (context) => {
+  const backend = await webSocketBackend(context, echo);
+  const { session } = await sessionBefore(context, backend.port);
+  const other = await StreamSocket.open(session, { ':protocol': 'connect-udp' });
+  assert.equal(other.response[':status'], 405);
+  await (await StreamSocket.open(session)).echoed(Buffer.from('on'));
+});
