@@ -1,7 +1,7 @@
 // `flint explain URL`: which rule takes a request and why the others do not, by the matcher that serves requests.
 import { encode } from '#model/bundle.ts';
 import { decode } from '#model/bundle-reader.ts';
-import type { RouteModel } from '#model/route-model.ts';
+import type { RouteModel, Upstream } from '#model/route-model.ts';
 import { endpointText, hostKey } from '#model/route-model.ts';
 import { normalizePath } from '#model/request-path.ts';
 import { rewritePath } from '#filter/path-rewrite.ts';
@@ -187,11 +187,21 @@ function backendLines(route: CompiledRoute, model: RouteModel): readonly string[
   return route.backends.map((backend) => {
     const share = `${Math.round((backend.weight / route.totalWeight) * 1000) / 10}%`;
     if (backend.kind === 'Unresolved')
-      return `${share} -> ${backend.status}: the reference leads to no Service port`;
-    const endpoints = model.upstreams.find((upstream) => upstream.id === backend.upstream)?.endpoints ?? [];
-    const list = endpoints.map(
+      return `${share} -> ${backend.status}: the reference leads nowhere; the status of its object says why`;
+    const upstream = model.upstreams.find(({ id }) => id === backend.upstream);
+    const list = (upstream?.endpoints ?? []).map(
       (each) => `${endpointText(each)}${each.state === 'Ready' ? '' : ' (terminating)'}`,
     );
-    return `${share} -> ${backend.upstream}: ${list.join(', ') || '503: it has no endpoints'}`;
+    const spoken = upstream === undefined ? '' : spokenText(upstream);
+    return `${share} -> ${backend.upstream}${spoken}: ${list.join(', ') || '503: it has no endpoints'}`;
   });
+}
+
+/** Nothing for HTTP/1.1 in the clear. */
+function spokenText({ protocol, tls }: Upstream): string {
+  const words = [
+    ...(protocol === 'HTTP/1.1' ? [] : [protocol]),
+    ...(tls.kind === 'None' ? [] : [`TLS, verified as ${tls.serverName}`]),
+  ];
+  return words.length === 0 ? '' : ` (${words.join(' over ')})`;
 }

@@ -201,6 +201,8 @@ export class HeaderBlock {
 
   /** Crumbs that follow each other become one line (RFC 9113 8.2.3). */
   #joinCookie(section: FieldSection, valueStart: number, valueEnd: number): void {
+    // An empty one would leave a space at the end.
+    if (valueStart === valueEnd) return;
     const { bytes } = this;
     const before = section.valueEnd(section.count - 1);
     bytes[before] = SEMICOLON;

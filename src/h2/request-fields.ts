@@ -123,7 +123,8 @@ function joinCookies(fields: FieldSection, block: HeaderBlock): void {
   const crumbs: string[] = [];
   for (let index = fields.count - 1; index >= 0; index--) {
     if (!isCookie(fields, index)) continue;
-    crumbs.unshift(fields.value(index));
+    const crumb = fields.value(index);
+    if (crumb !== '') crumbs.unshift(crumb);
     fields.remove(index);
   }
   block.append('cookie', crumbs.join(SEMICOLON), Field.Other);

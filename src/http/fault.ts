@@ -56,7 +56,7 @@ export const faults = {
     'the PROXY protocol header of this peer is missing or malformed',
   ),
   'route-not-found': internal(404, 'no route takes this request'),
-  'backend-unresolved': internal(503, 'the route refers to a Service or port that does not exist'),
+  'backend-unresolved': internal(503, 'the route refers to a Service, a port or a CA that does not exist'),
   'weights-zero': internal(500, 'all backends of the route have weight 0'),
   'endpoints-none': internal(503, 'the backend has no endpoints'),
   'not-ready': internal(503, 'no routes have been loaded yet'),

@@ -1,10 +1,12 @@
 // A scene as Flint's own objects: an IngressRoute for each host, one Service, an EndpointSlice for each backend.
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
+import { backendAuthority, backendName } from './backend-pair.ts';
 import { pair } from './pair.ts';
 import { expressionOf, hostsOf, prefixOf, ruleNumbers, tenantHeader } from './scene.ts';
 import type { Scene } from './scene.ts';
 
 const backendRefs = [{ name: 'shop', port: 80 }];
+const tls = { hostname: backendName, caCertificateRefs: [{ name: 'ca' }] };
 
 /** What nginx and haproxy are told in their own words. */
 const filters = {
@@ -44,7 +46,7 @@ export function flintObjects(
       rules: ruleNumbers(scene).map((number) => ({
         name: `v${version}-r${number}`,
         ...matchesOf(scene, number),
-        backendRefs,
+        backendRefs: scene.hasSecureBackends ? backendRefs.map((ref) => ({ ...ref, tls })) : backendRefs,
       })),
     },
   }));
@@ -57,9 +59,15 @@ export function flintObjects(
     metadata: { name: 'pair', namespace: 'bench' },
     stringData: { 'tls.crt': pair.certificate, 'tls.key': pair.keyPem },
   };
+  const authority = {
+    ...secret,
+    metadata: { name: 'ca', namespace: 'bench' },
+    stringData: { 'tls.crt': '', 'tls.key': '', 'ca.crt': backendAuthority },
+  };
   return [
     ...routes,
     ...(scene.isSecure ? [secret] : []),
+    ...(scene.hasSecureBackends ? [authority] : []),
     { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80, ...appProtocol }] } },
     ...backends.map((port) => ({
       apiVersion: 'discovery.k8s.io/v1',

@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { backendAuthority, backendAuthorityFile, backendPair, backendPairFile } from './backend-pair.ts';
 import { backendConf } from './peer-conf.ts';
 import type { Scene } from './scene.ts';
 
@@ -33,6 +34,8 @@ export class Lab {
   backends: readonly number[] = [];
   /** Of gRPC: they speak HTTP/2 by prior knowledge. */
   #http2Backends: readonly number[] = [];
+  /** Those that come with TLS. */
+  #secureBackends: readonly number[] = [];
 
   static async open(): Promise<Lab> {
     const lab = new Lab();
@@ -49,9 +52,13 @@ export class Lab {
       writeFileSync(join(lab.folder, 'files', name), Buffer.alloc(bytes, 'x'));
     lab.backends = [await freePort(), await freePort()];
     lab.#http2Backends = [await freePort(), await freePort()];
-    const conf = lab.writeFile('backend.conf', backendConf(lab.folder, lab.backends));
+    lab.#secureBackends = [await freePort(), await freePort()];
+    lab.writeFile(backendPairFile, backendPair);
+    lab.writeFile(backendAuthorityFile, backendAuthority);
+    const ports = [...lab.backends, ...lab.#secureBackends];
+    const conf = lab.writeFile('backend.conf', backendConf(lab.folder, lab.backends, lab.#secureBackends));
     const backend = lab.start(loadCore, 'nginx', ['-p', lab.folder, '-c', conf]);
-    for (const port of lab.backends) await untilListening(port, backend);
+    for (const port of ports) await untilListening(port, backend);
     const program = [join(root, 'test/bench/grpc-backend.ts'), ...lab.#http2Backends.map(String)];
     const grpcBackend = lab.start(loadCore, lab.binary('bun'), program);
     for (const port of lab.#http2Backends) await untilListening(port, grpcBackend);
@@ -59,6 +66,7 @@ export class Lab {
   }
 
   backendsOf(scene: Scene): readonly number[] {
+    if (scene.hasSecureBackends) return this.#secureBackends;
     return scene.http2 === 'gRPC' ? this.#http2Backends : this.backends;
   }
 

@@ -1,4 +1,5 @@
 // Configurations of the peers: nginx as the backend of every proxy, nginx and haproxy as those that Flint is compared with.
+import { backendAuthorityFile, backendName, backendPairFile } from './backend-pair.ts';
 import { expressionOf, hostsOf, prefixOf, ruleNumbers, tenantHeader } from './scene.ts';
 import type { Scene } from './scene.ts';
 
@@ -10,7 +11,11 @@ const maxConnections = 12_000;
  * may change the length makes nginx send chunks, one for each of its buffers; the text that it looks for is long, so
  * that it skips nearly all of what it searches.
  */
-export function backendConf(folder: string, ports: readonly number[]): string {
+export function backendConf(
+  folder: string,
+  ports: readonly number[],
+  securePorts: readonly number[],
+): string {
   return `
 daemon off; master_process off; worker_processes 1;
 pid ${folder}/backend.pid; error_log ${folder}/backend.log warn;
@@ -20,6 +25,9 @@ http {
   client_max_body_size 0; ${temporaryPaths(folder)}
   server {
     ${ports.map((port) => `listen 127.0.0.1:${port} backlog=4096;`).join(' ')}
+    ${securePorts.map((port) => `listen 127.0.0.1:${port} ssl backlog=4096;`).join(' ')}
+    ssl_certificate ${folder}/${backendPairFile}; ssl_certificate_key ${folder}/${backendPairFile};
+    ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
     root ${folder}/files;
     location /tiny { return 200 "hello, world"; }
     location /post { client_body_buffer_size 64k; return 200 "ok"; }
@@ -65,6 +73,7 @@ http {
   ${scene.rules === 'filtered' ? nginxFilters : ''}
   ${buffers === 'default' ? '' : 'proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 128k;'}
   ${scene.isSecure ? nginxTls(folder) : ''}
+  ${scene.hasSecureBackends ? nginxVerified(folder) : ''}
   server { listen 127.0.0.1:${port}${ssl} backlog=4096 default_server; return 404; }
   ${hostsOf(scene)
     .map((host) => {
@@ -78,11 +87,22 @@ http {
 
 function nginxPass(scene: Scene): string {
   if (scene.http2 === 'gRPC') return 'grpc_pass grpc://shop;';
+  if (scene.hasSecureBackends) return 'proxy_pass https://shop;';
   return scene.rules === 'header' ? 'proxy_pass http://$pool;' : 'proxy_pass http://shop;';
 }
 
 /** Next to the configuration: the certificate and its key. */
 export const pairFile = 'pair.pem';
+
+/** Verified as Flint does, chain and name; nginx would verify neither by itself. */
+function nginxVerified(folder: string): string {
+  return `proxy_ssl_verify on; proxy_ssl_verify_depth 3; proxy_ssl_trusted_certificate ${folder}/${backendAuthorityFile};
+  proxy_ssl_name ${backendName}; proxy_ssl_server_name on; proxy_ssl_protocols TLSv1.2 TLSv1.3;`;
+}
+
+function haproxyVerified(folder: string): string {
+  return ` ssl verify required ca-file ${folder}/${backendAuthorityFile} sni str(${backendName}) verifyhost ${backendName}`;
+}
 
 /** As Flint has it: TLS 1.2 and 1.3, AES-128 first, sessions by ticket. */
 function nginxTls(folder: string): string {
@@ -165,7 +185,7 @@ frontend shop
   ${haproxyRules(scene, writeFile).join('\n  ')}
 backend shop
   balance random(2)
-  ${backends.map((backend, index) => `server s${index} 127.0.0.1:${backend} pool-max-conn 256${scene.http2 === 'gRPC' ? ' proto h2' : ''}`).join('\n  ')}
+  ${backends.map((backend, index) => `server s${index} 127.0.0.1:${backend} pool-max-conn 256${scene.http2 === 'gRPC' ? ' proto h2' : ''}${scene.hasSecureBackends ? haproxyVerified(folder) : ''}`).join('\n  ')}
 `;
 }
 

@@ -10,6 +10,8 @@ export interface Scene {
   readonly rulesPerHost: number;
   /** Clients come with TLS. */
   readonly isSecure?: true;
+  /** Backends come with TLS, and are verified by name and authority. */
+  readonly hasSecureBackends?: true;
   /** Clients speak HTTP/2 by prior knowledge; with gRPC so do the backends. */
   readonly http2?: 'clients' | 'gRPC';
 }
@@ -17,6 +19,13 @@ export interface Scene {
 export const scenes = {
   one: { name: '1 route', rules: 'everything', hosts: 1, rulesPerHost: 1 },
   secure: { name: '1 route with TLS', rules: 'everything', hosts: 1, rulesPerHost: 1, isSecure: true },
+  reencrypted: {
+    name: '1 route, TLS to backends',
+    rules: 'everything',
+    hosts: 1,
+    rulesPerHost: 1,
+    hasSecureBackends: true,
+  },
   http2: { name: '1 route, HTTP/2', rules: 'everything', hosts: 1, rulesPerHost: 1, http2: 'clients' },
   grpc: { name: '1 route, gRPC', rules: 'everything', hosts: 1, rulesPerHost: 1, http2: 'gRPC' },
   filtered: { name: 'a rule with filters', rules: 'filtered', hosts: 1, rulesPerHost: 1 },

@@ -18,7 +18,7 @@ import { startFlint } from './flint-process.ts';
 import type { FlintProcess } from './flint-process.ts';
 import { HttpClient, request } from './http-client.ts';
 import { route, service, simpleRoute, yaml } from './manifests.ts';
-import { pause } from './process-figures.ts';
+import { descriptorsOf, eventually, pause } from './process-figures.ts';
 import { ask, pairFor, secret } from './tls-clients.ts';
 import {
   backendName,
@@ -207,6 +207,35 @@ test('large bodies go both ways unharmed, and a slow reader holds nobody up', as
   const { body } = await slow.answer();
   assert.equal(digestOf(Buffer.from(body, 'latin1')), digestOf(variedBytes(16 * 1024 * 1024)));
   slow.close();
+});
+
+test('handshakes that fail, or are never answered, leave no descriptor behind', async (context) => {
+  const wrong = await tlsBackend(context, leafFor('other.test'));
+  const plain = await rawBackend(context, (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  const silent = await rawBackend(context, () => {});
+  const backends = { wrong: wrong.port, plain: plain.port, silent: silent.port };
+  const names = Object.keys(backends);
+  const flint = await start(context, [
+    ca,
+    ...Object.entries(backends).flatMap(([name, port]) => [
+      ...service(name, [port]),
+      verifiedRoute(`${name}.test`, name),
+    ]),
+  ]);
+  const round = async (count: number): Promise<void> => {
+    const asked = names.flatMap((name) =>
+      Array.from({ length: count }, () => faultOf(flint, `${name}.test`)),
+    );
+    assert.ok((await Promise.all(asked)).every((fault) => /^50[24] /.test(fault)));
+  };
+  await round(1);
+  const before = descriptorsOf(flint.pid);
+  await round(40);
+  const left = await eventually(
+    () => descriptorsOf(flint.pid),
+    (count) => count <= before + 2,
+  );
+  assert.ok(left <= before + 2, `${before} descriptors, and ${left} after 120 failures`);
 });
 
 test('a WebSocket goes to a backend with TLS, both ways and to both ends', async (context) => {

@@ -11,11 +11,15 @@ import { smallLimits } from '../h1/endless-input.ts';
 import { cutsEverywhere } from '../h1/pieces.ts';
 import { recordRequests } from '../h1/request-recorder.ts';
 import { recordResponse } from '../h1/response-recorder.ts';
+import { recordFrames } from './check-frames.ts';
+import { checkHpack } from './check-hpack.ts';
 import { checkPem } from './check-pem.ts';
 import type { Random } from './random.ts';
 import {
   chunkTricks,
   clientHelloTricks,
+  frameTricks,
+  hpackTricks,
   pemTricks,
   proxyHeaderTricks,
   requestTricks,
@@ -141,5 +145,17 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     name: 'pem',
     tricks: pemTricks,
     check: (input, random) => checkPem(input, random, pemTricks),
+  },
+  {
+    name: 'h2-frames',
+    tricks: frameTricks,
+    check: (input, random) => {
+      checkCuts(input.length, random, (cuts, limits) => recordFrames(input, cuts, limits === smallLimits));
+    },
+  },
+  {
+    name: 'hpack',
+    tricks: hpackTricks,
+    check: checkHpack,
   },
 ];

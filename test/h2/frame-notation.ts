@@ -84,6 +84,22 @@ function readWords(words: readonly string[]): Words {
   return { flags, padding, dependsOn, text, rest };
 }
 
+/** Frames alone, in several goes: `next` goes on where the last one ended. */
+export class FrameParser {
+  readonly #parser = new StepParser();
+
+  bytesOf(text: string): Buffer {
+    this.#parser.steps.length = 0;
+    for (const item of parseItems(text)) this.#parser.add(item);
+    return Buffer.concat(
+      this.#parser.steps.map((step) => {
+        if (step.kind === 'Action') throw new Error(`not a frame: ! ${step.words.join(' ')}`);
+        return step.bytes;
+      }),
+    );
+  }
+}
+
 class StepParser {
   readonly steps: Step[] = [];
   #lastStream = -1;
