@@ -491,8 +491,12 @@ export abstract class Session implements FrameSink {
     const at = stream.queuedBytes === 0 ? this.#write(stream, bytes, start, end) : start;
     if (at === end) return;
     stream.queue(Buffer.from(bytes.subarray(at, end)));
+    const before = this.queuedBytes;
     this.queuedBytes += end - at;
     this.#wait(stream);
+    // All at once: what each of them reads before it asks would be many times the limit.
+    if (before <= mostQueuedBytes && this.queuedBytes > mostQueuedBytes)
+      for (const each of this.streams.values()) if (!each.isWaiting) each.user?.onStreamCongested();
   }
 
   /** `trailers`: lines as of HTTP/1, which stay as they are; empty without any. */
@@ -650,6 +654,7 @@ export abstract class Session implements FrameSink {
 
   #close(stream: Stream, isTold: boolean, code: number): void {
     if (stream.isClosed) return;
+    const wasCongested = this.isCongested;
     stream.isClosed = true;
     this.streams.delete(stream.id);
     this.queuedBytes -= stream.queuedBytes;
@@ -658,6 +663,8 @@ export abstract class Session implements FrameSink {
     const { user } = stream;
     stream.user = undefined;
     if (isTold) user?.onStreamClosed(code);
+    // What it held was in the way of others.
+    if (wasCongested && !this.isCongested) this.pump();
     if (this.streams.size === 0 && !this.isFailed) this.owner.onQuiet();
   }
 

@@ -139,7 +139,7 @@ describe('floods', () => {
   });
 });
 
-describe('slow readers', { concurrency: true }, () => {
+describe('slow readers', () => {
   test('128 streams of 1 MiB each and windows of nothing: backends wait, and the streams end', async (context) => {
     const flint = await scene(context);
     const before = residentBytesOf(flint.pid);
