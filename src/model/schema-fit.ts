@@ -1,7 +1,9 @@
 // What readers of an older schema can be told of a model.
 //
 // A rule that they would misread is not left out, since its requests would fall to a wider rule: it stays and answers 503.
-// A host whose TLS they would end in a weaker way keeps its rules, but not its certificates: they cannot end it at all.
+// A host whose TLS they would end in a weaker way keeps its rules, but not its certificates: they cannot end it at all. One
+// that asks clients for certificates answers 503: these readers would ask nobody who comes in the clear, or by a proxy that
+// has ended TLS, and would let clients say themselves who they are.
 // What they may ignore unharmed (hints of zones, a fallback, who wrote a rule, HSTS) is simply not said.
 import { newestSchema } from './route-model-schema.ts';
 import type { Fallback, RouteModel, Rule, RuleRef, Upstream, VirtualHost } from './route-model.ts';
@@ -53,9 +55,10 @@ function fitHost(
 ): VirtualHost {
   const isWeakened =
     host.tlsMode !== 'Terminate' || host.minTlsVersion !== '1.2' || host.clientValidation.kind !== 'None';
+  const isClosed = host.clientValidation.kind !== 'None';
   const wantsTls = schema < 3 && (host.certificates.length > 0 || host.plaintext !== 'Serve');
   const rules = host.rules.map((rule): Rule => {
-    const isMisread = (schema < 2 && rule.filters.length > 0) || isSentTo(rule, unspeakable);
+    const isMisread = isClosed || (schema < 2 && rule.filters.length > 0) || isSentTo(rule, unspeakable);
     if (isMisread || isSentTo(rule, unfindable) || isWeakened || wantsTls) hold(rule.ref);
     const ref: RuleRef = schema < 3 ? { ...rule.ref, kind: 'IngressRoute' } : rule.ref;
     return isMisread ? { ...rule, ref, filters: [], backends: unavailable } : { ...rule, ref };

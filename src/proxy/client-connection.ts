@@ -354,6 +354,11 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.flush();
   }
 
+  /** The client has the key, and judges for itself. */
+  trustsSwitch(): boolean {
+    return true;
+  }
+
   sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void {
     this.#hasFinalHead = true;
     this.#framing = 'None';

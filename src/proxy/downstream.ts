@@ -25,6 +25,8 @@ export interface Downstream {
   sendBody(bytes: Buffer, start: number, end: number): void;
   /** The response is complete. `trailers` are read now and not kept. */
   sendEnd(trailers: FieldSection | undefined, changes: HeaderChanges | undefined): void;
+  /** Whether a 101 is one that the request asked for. */
+  trustsSwitch(head: ResponseHead): boolean;
   /** The 101 that the request asked for. From here on the client's bytes go to the tunnel. */
   sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void;
   /** False: the tunnel's onClientDrain will follow. */

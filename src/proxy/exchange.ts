@@ -301,7 +301,11 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
 
   // Tunnel
 
-  onSwitch(head: ResponseHead): Tunnel {
+  onSwitch(head: ResponseHead): Tunnel | undefined {
+    if (!this.downstream.trustsSwitch(head)) {
+      this.#fail('backend-malformed');
+      return undefined;
+    }
     this.#state = State.Tunneling;
     this.status = head.status;
     this.#timer.stop();

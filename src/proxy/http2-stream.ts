@@ -223,12 +223,12 @@ export class Http2Stream implements Downstream, StreamUser {
     return headWriter.size > 2 ? Buffer.from(headWriter.bytes.subarray(0, headWriter.size)) : noTrailers;
   }
 
+  /** Over HTTP/1 the client would find out; over HTTP/2 it has no key, and it is ours to. */
+  trustsSwitch(head: ResponseHead): boolean {
+    return provesKey(head, this.#webSocketKey);
+  }
+
   sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void {
-    if (!provesKey(head, this.#webSocketKey)) {
-      // Over HTTP/1 the client would find that out; over HTTP/2 it is ours to.
-      this.#owner.session.resetStream(this.#stream, ErrorCode.InternalError);
-      return;
-    }
     this.#hasFinalHead = true;
     this.#framing = 'Chunked';
     this.#tunnel = tunnel;

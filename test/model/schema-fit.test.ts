@@ -45,6 +45,11 @@ function isWeakened({ tlsMode, minTlsVersion, clientValidation }: VirtualHost): 
   return tlsMode === 'Passthrough' || minTlsVersion === '1.3' || clientValidation.kind === 'Asked';
 }
 
+/** Old readers let in whoever comes in the clear, or says that a proxy ended TLS, and let clients say who they are. */
+function isClosed({ clientValidation }: VirtualHost): boolean {
+  return clientValidation.kind === 'Asked';
+}
+
 function isMisread(schema: number, model: RouteModel, { filters, backends }: Rule): boolean {
   const isSpokenToOtherwise = backends.some((backend) => {
     if (backend.kind !== 'Upstream') return false;
@@ -56,10 +61,12 @@ function isMisread(schema: number, model: RouteModel, { filters, backends }: Rul
 
 /** The model as its readers should see it, said without fitToSchema. */
 function expected(schema: number, model: RouteModel): unknown {
-  const fit = (rule: Rule): Rule => ({
+  const fit = (rule: Rule, host?: VirtualHost): Rule => ({
     ...rule,
     ...(schema < 3 ? { ref: { ...rule.ref, kind: 'IngressRoute' as const } } : {}),
-    ...(isMisread(schema, model, rule) ? { filters: [], backends: unavailable } : {}),
+    ...(isMisread(schema, model, rule) || (host !== undefined && isClosed(host))
+      ? { filters: [], backends: unavailable }
+      : {}),
   });
   const { fallback } = model.settings;
   const [noFallback, noTls] = [{ kind: 'NotFound' }, { certificates: [], plaintext: 'Serve' }];
@@ -76,7 +83,7 @@ function expected(schema: number, model: RouteModel): unknown {
       ...(isWeakened(host) ? { certificates: [] } : {}),
       ...(schema < 3 ? noTls : {}),
       ...plainTls,
-      rules: host.rules.map(fit),
+      rules: host.rules.map((rule) => fit(rule, host)),
     })),
     upstreams: model.upstreams.map((each) => ({
       ...each,
@@ -139,7 +146,9 @@ for (const schema of older) {
         const [was, is] = [ruleAt(model.hosts, place), ruleAt(read.hosts, place)];
         assert.deepEqual(is.matches, was.matches);
         assert.deepEqual(is.timeouts, was.timeouts);
-        if (isMisread(schema, model, was)) assert.deepEqual([is.filters, is.backends], [[], unavailable]);
+        const host = model.hosts.find(({ pattern }) => hostKey(pattern) === place.host);
+        if (isMisread(schema, model, was) || isClosed(host!))
+          assert.deepEqual([is.filters, is.backends], [[], unavailable]);
         else assert.deepEqual([is.filters, is.backends], [was.filters, was.backends]);
         // What has to be looked up has no endpoint to go to, where that is not known.
         for (const backend of is.backends)
@@ -229,6 +238,19 @@ test('a host that old readers would serve without what it demands has no certifi
     const [read] = readBy(3, model).hosts;
     assert.deepEqual([read?.certificates, read?.plaintext], [[], 'Redirect']);
   }
+});
+
+test('a host that asks clients for certificates answers 503 to those of old readers, who would not ask', () => {
+  for (const mode of ['AllowValidOnly', 'AllowInsecureFallback'] as const)
+    for (const schema of older) {
+      const host: VirtualHost = {
+        ...exactHost('a.test', 'x/s:80'),
+        clientValidation: { kind: 'Asked', mode, authorities: '' },
+      };
+      const model = modelOf([host], [upstream('x/s:80', 1)]);
+      assert.deepEqual(readBy(schema, model).hosts[0]?.rules[0]?.backends, unavailable);
+      assert.deepEqual(fitToSchema(model, schema).heldBack, [host.rules[0]?.ref]);
+    }
 });
 
 test('what a host says of Strict-Transport-Security holds nothing back', () => {
