@@ -119,12 +119,16 @@ export abstract class Session implements FrameSink {
     return this.isOutputBlocked || this.queuedBytes > mostQueuedBytes;
   }
 
+  /** Streams are ours to begin, not the peer's. */
+  protected abstract get beginsStreams(): boolean;
   /** A HEADERS section of the peer for `stream`, or for one that it begins; `isEnd`: nothing follows. */
   protected abstract onSection(streamId: number, stream: Stream | undefined, isEnd: boolean): void;
   /** Where the next field section of `stream` goes to. */
   protected abstract sectionFor(stream: Stream | undefined): FieldSection;
   /** Whether the peer may have begun stream `id`, or we have. */
   protected abstract isIdle(id: number): boolean;
+  /** Whether the peer may not know yet that stream `id` is over. */
+  protected abstract mayComeLate(id: number): boolean;
   /** Settings that mean something to one side alone; false: not allowed. */
   protected abstract takeSetting(id: number, value: number): boolean;
 
@@ -293,11 +297,19 @@ export abstract class Session implements FrameSink {
   #onReset(streamId: number, bytes: Buffer, start: number, end: number): void {
     if (streamId === 0 || this.isIdle(streamId)) return this.fail(ErrorCode.ProtocolError);
     if (end - start !== 4) return this.fail(ErrorCode.FrameSizeError);
-    if (!this.resets.take(this.owner.now())) return this.fail(ErrorCode.EnhanceYourCalm);
     const stream = this.streams.get(streamId);
+    if (!this.#spendReset(stream)) return;
     if (stream === undefined) return;
     this.closed.add(streamId, false);
     this.#close(stream, true, bytes.readUInt32BE(start));
+  }
+
+  /** False: too many. Whoever begins streams can have them reset without end; each of ours can be reset but once. */
+  #spendReset(stream: Stream | undefined): boolean {
+    if (this.beginsStreams) return stream !== undefined || this.spendControl();
+    if (this.resets.take(this.owner.now())) return true;
+    this.fail(ErrorCode.EnhanceYourCalm);
+    return false;
   }
 
   // Settings
@@ -435,7 +447,7 @@ export abstract class Session implements FrameSink {
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
       // What was on its way when we reset the stream is ignored; nobody else may send for a stream that is closed.
-      if (this.closed.endOf(streamId) !== 'Reset') this.fail(ErrorCode.StreamClosed);
+      if (!this.mayComeLate(streamId)) this.fail(ErrorCode.StreamClosed);
       return;
     }
     stream.receiveWindow -= length;
@@ -595,7 +607,8 @@ export abstract class Session implements FrameSink {
   /** Ends a stream at once; its user is told. */
   resetStream(stream: Stream, code: ErrorCode): void {
     if (stream.isClosed) return;
-    this.sendReset(stream.id, code);
+    if (this.beginsStreams) this.#writeReset(stream.id, code);
+    else this.sendReset(stream.id, code);
     this.#close(stream, true, code);
   }
 
@@ -607,7 +620,10 @@ export abstract class Session implements FrameSink {
   /** Our side is done with a stream of which nobody wants the rest; its user is not told. */
   abandon(stream: Stream, code: ErrorCode): void {
     stream.user = undefined;
-    this.resetStream(stream, code);
+    if (stream.isClosed) return;
+    // The peer has not made us do it.
+    this.#writeReset(stream.id, code);
+    this.#close(stream, true, code);
   }
 
   /** Nobody wants what the peer still sends: it is told so when our side has ended. */
@@ -634,6 +650,10 @@ export abstract class Session implements FrameSink {
     // A reset that we are made to send costs as much as one that we are sent.
     if (code !== ErrorCode.NoError && !this.#ownResets.take(this.owner.now()))
       return this.fail(ErrorCode.EnhanceYourCalm);
+    this.#writeReset(streamId, code);
+  }
+
+  #writeReset(streamId: number, code: ErrorCode): void {
     this.writer.reset(streamId, code);
     this.owner.onStreamReset(code);
     this.closed.add(streamId, true);
