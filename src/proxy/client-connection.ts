@@ -314,6 +314,10 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
 
   // Answering
 
+  accepts(): boolean {
+    return true;
+  }
+
   sendInterim(head: ResponseHead, changes: HeaderChanges | undefined): void {
     if (this.#minorVersion === 0) return;
     writeInterimHead(this.#context.headWriter, head, changes);

@@ -182,6 +182,12 @@ export class Http2Stream implements Downstream, StreamUser {
 
   // The response
 
+  /** Over HTTP/2 any success opens the WebSocket, and the proof that the backend means it is for us to see (RFC 8441 5). */
+  accepts(head: ResponseHead): boolean {
+    if (this.#webSocketKey === '') return true;
+    return head.status === 101 ? provesKey(head, this.#webSocketKey) : head.status >= 300;
+  }
+
   sendInterim(head: ResponseHead, changes: HeaderChanges | undefined): void {
     writeInterimHead(this.#context.headWriter, head, changes);
     this.#sendWritten();
@@ -219,11 +225,6 @@ export class Http2Stream implements Downstream, StreamUser {
   }
 
   sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void {
-    if (!provesKey(head, this.#webSocketKey)) {
-      // Over HTTP/1 the client would find that out; over HTTP/2 it is ours to.
-      this.#owner.session.resetStream(this.#stream, ErrorCode.InternalError);
-      return;
-    }
     this.#hasFinalHead = true;
     this.#framing = 'Chunked';
     this.#tunnel = tunnel;
