@@ -70,6 +70,14 @@ export class ServerSession extends Session {
     return this.#reading.head.fields;
   }
 
+  protected override get beginsStreams(): boolean {
+    return false;
+  }
+
+  protected override mayComeLate(id: number): boolean {
+    return this.closed.endOf(id) === 'Reset';
+  }
+
   protected override isHeadDone(): boolean {
     return true;
   }

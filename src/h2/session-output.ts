@@ -185,7 +185,8 @@ export abstract class SessionOutput {
   /** Ends a stream at once; its user is told. */
   resetStream(stream: Stream, code: ErrorCode): void {
     if (stream.isClosed) return;
-    this.sendReset(stream.id, code);
+    if (this.beginsStreams) this.#writeReset(stream.id, code);
+    else this.sendReset(stream.id, code);
     this.close(stream, true, code);
   }
 
@@ -197,7 +198,10 @@ export abstract class SessionOutput {
   /** Our side is done with a stream of which nobody wants the rest; its user is not told. */
   abandon(stream: Stream, code: ErrorCode): void {
     stream.user = undefined;
-    this.resetStream(stream, code);
+    if (stream.isClosed) return;
+    // The peer has not made us do it.
+    this.#writeReset(stream.id, code);
+    this.close(stream, true, code);
   }
 
   /** Nobody wants what the peer still sends: it is told so when our side has ended. */
@@ -224,6 +228,10 @@ export abstract class SessionOutput {
     // A reset that we are made to send costs as much as one that we are sent.
     if (code !== ErrorCode.NoError && !this.#ownResets.take(this.owner.now()))
       return this.fail(ErrorCode.EnhanceYourCalm);
+    this.#writeReset(streamId, code);
+  }
+
+  #writeReset(streamId: number, code: ErrorCode): void {
     this.writer.reset(streamId, code);
     this.owner.onStreamReset(code);
     this.closed.add(streamId, true);
@@ -254,6 +262,8 @@ export abstract class SessionOutput {
     if (this.streams.size === 0 && !this.isFailed) this.owner.onQuiet();
   }
 
+  /** Streams are ours to begin, not the peer's. */
+  protected abstract get beginsStreams(): boolean;
   /** The connection cannot be trusted any more, or never could. */
   abstract fail(code: ErrorCode): void;
 

@@ -72,6 +72,8 @@ export abstract class Session extends SessionOutput implements FrameSink {
   protected abstract sectionFor(stream: Stream | undefined): FieldSection;
   /** Whether the peer may have begun stream `id`, or we have. */
   protected abstract isIdle(id: number): boolean;
+  /** Whether the peer may not know yet that stream `id` is over. */
+  protected abstract mayComeLate(id: number): boolean;
   /** Settings that mean something to one side alone; false: not allowed. */
   protected abstract takeSetting(id: number, value: number): boolean;
 
@@ -240,11 +242,19 @@ export abstract class Session extends SessionOutput implements FrameSink {
   #onReset(streamId: number, bytes: Buffer, start: number, end: number): void {
     if (streamId === 0 || this.isIdle(streamId)) return this.fail(ErrorCode.ProtocolError);
     if (end - start !== 4) return this.fail(ErrorCode.FrameSizeError);
-    if (!this.resets.take(this.owner.now())) return this.fail(ErrorCode.EnhanceYourCalm);
     const stream = this.streams.get(streamId);
+    if (!this.#spendReset(stream)) return;
     if (stream === undefined) return;
     this.closed.add(streamId, false);
     this.close(stream, true, bytes.readUInt32BE(start));
+  }
+
+  /** False: too many. Whoever begins streams can have them reset without end; each of ours can be reset but once. */
+  #spendReset(stream: Stream | undefined): boolean {
+    if (this.beginsStreams) return stream !== undefined || this.spendControl();
+    if (this.resets.take(this.owner.now())) return true;
+    this.fail(ErrorCode.EnhanceYourCalm);
+    return false;
   }
 
   // Settings
@@ -364,7 +374,7 @@ export abstract class Session extends SessionOutput implements FrameSink {
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
       // What was on its way when we reset the stream is ignored; nobody else may send for a stream that is closed.
-      if (this.closed.endOf(streamId) !== 'Reset') this.fail(ErrorCode.StreamClosed);
+      if (!this.mayComeLate(streamId)) this.fail(ErrorCode.StreamClosed);
       return;
     }
     stream.receiveWindow -= length;

@@ -314,6 +314,10 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
 
   // Answering
 
+  accepts(): boolean {
+    return true;
+  }
+
   sendInterim(head: ResponseHead, changes: HeaderChanges | undefined): void {
     if (this.#minorVersion === 0) return;
     writeInterimHead(this.#context.headWriter, head, changes);
@@ -352,11 +356,6 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
       } else this.#batch.add(lastChunk, 0, lastChunk.length);
     }
     this.flush();
-  }
-
-  /** The client has the key, and judges for itself. */
-  trustsSwitch(): boolean {
-    return true;
   }
 
   sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void {

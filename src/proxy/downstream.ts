@@ -19,14 +19,14 @@ export interface Downstream {
   readonly isBlocked: boolean;
   /** Where this request comes from. */
   forwardingOf(head: RequestHead): Forwarding;
+  /** False: in the client's version of HTTP this final head, or 101, would say what the backend has not said. */
+  accepts(head: ResponseHead): boolean;
   sendInterim(head: ResponseHead, changes: HeaderChanges | undefined): void;
   /** `changes`: what the rule does to its fields. */
   sendHead(head: ResponseHead, changes: HeaderChanges | undefined): void;
   sendBody(bytes: Buffer, start: number, end: number): void;
   /** The response is complete. `trailers` are read now and not kept. */
   sendEnd(trailers: FieldSection | undefined, changes: HeaderChanges | undefined): void;
-  /** Whether a 101 is one that the request asked for. */
-  trustsSwitch(head: ResponseHead): boolean;
   /** The 101 that the request asked for. From here on the client's bytes go to the tunnel. */
   sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void;
   /** False: the tunnel's onClientDrain will follow. */

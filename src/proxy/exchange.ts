@@ -277,6 +277,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   }
 
   onResponseHead(head: ResponseHead): void {
+    if (!this.downstream.accepts(head)) return this.#fail('backend-malformed');
     this.#state = State.Responding;
     this.status = head.status;
     this.#timer.watch(this.request.route!.timeouts.idleMs);
@@ -302,7 +303,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   // Tunnel
 
   onSwitch(head: ResponseHead): Tunnel | undefined {
-    if (!this.downstream.trustsSwitch(head)) {
+    if (!this.downstream.accepts(head)) {
       this.#fail('backend-malformed');
       return undefined;
     }
@@ -394,7 +395,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#state = State.Waiting;
     this.#timer.wait(this.request.route!.timeouts);
     // A client that takes nothing just now gets its answer when it does.
-    if (this.downstream.isBlocked) this.#connection?.pause();
+    if (!this.downstream.flush()) this.#connection?.pause();
   }
 
   onDeadline(): void {

@@ -187,6 +187,12 @@ export class Http2Stream implements Downstream, StreamUser {
 
   // The response
 
+  /** Over HTTP/2 any success opens the WebSocket, and the proof that the backend means it is for us to see (RFC 8441 5). */
+  accepts(head: ResponseHead): boolean {
+    if (this.#webSocketKey === '') return true;
+    return head.status === 101 ? provesKey(head, this.#webSocketKey) : head.status >= 300;
+  }
+
   sendInterim(head: ResponseHead, changes: HeaderChanges | undefined): void {
     writeInterimHead(this.#context.headWriter, head, changes);
     this.#sendWritten();
@@ -221,11 +227,6 @@ export class Http2Stream implements Downstream, StreamUser {
     writeTrailers(headWriter, trailers, changes, this.#responseConnectionNames);
     // The empty line alone is none.
     return headWriter.size > 2 ? Buffer.from(headWriter.bytes.subarray(0, headWriter.size)) : noTrailers;
-  }
-
-  /** Over HTTP/1 the client would find out; over HTTP/2 it has no key, and it is ours to. */
-  trustsSwitch(head: ResponseHead): boolean {
-    return provesKey(head, this.#webSocketKey);
   }
 
   sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void {

@@ -66,6 +66,10 @@ export class FloodClient implements FrameSink {
     this.#socket.pause();
   }
 
+  resume(): void {
+    this.#socket.resume();
+  }
+
   close(): void {
     this.#socket.destroy();
   }
