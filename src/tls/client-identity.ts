@@ -1,19 +1,22 @@
 // Who a client has proved to be, in the words that backends are told it with: X-Forwarded-Client-Cert, as Envoy writes it.
 //
 //   Hash=3f0c...;Subject="CN=client.test,O=Shop";URI=spiffe://shop/client;DNS=client.test
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import type { LeafCertificate } from '#transport/secure-transport.ts';
 
 /** Of each kind; a certificate may hold thousands, and a head may not. */
 const mostNames = 16;
 const mostSubjectCharacters = 2048;
 const mostNameCharacters = 512;
 
-/** `certificate`: DER of a leaf that was verified. Printable ASCII. Throws for what is no certificate. */
-export function identityOf(certificate: Buffer): string {
-  const { subject, subjectAltName } = new X509Certificate(certificate);
+/**
+ * Of a leaf that was verified, as the handshake has read it: parsers of bytes look for PEM first, and would find in a name
+ * of it whatever certificate its owner has put there. Printable ASCII.
+ */
+export function identityOf({ raw, subject, subjectAltName }: LeafCertificate): string {
   const names = namesIn(subjectAltName ?? '');
   return [
-    `Hash=${createHash('sha256').update(certificate).digest('hex')}`,
+    `Hash=${createHash('sha256').update(raw).digest('hex')}`,
     `Subject=${quoted(subjectText(subject ?? '').slice(0, mostSubjectCharacters))}`,
     ...named(names, 'URI'),
     ...named(names, 'DNS'),

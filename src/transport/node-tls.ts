@@ -28,7 +28,7 @@ function proofOf(secured: TLSSocket): ClientProof {
   if (certificate === undefined) return noProof;
   const { ssl } = secured as unknown as VerifyingSocket;
   const isVerified = ssl?.verifyError !== undefined && ssl.verifyError() === null;
-  return isVerified ? { kind: 'Verified', certificate: certificate.raw } : { kind: 'Refused' };
+  return isVerified ? { kind: 'Verified', certificate } : { kind: 'Refused' };
 }
 
 export const nodeSecureTransport: SecureTransport = {

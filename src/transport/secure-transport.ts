@@ -2,6 +2,7 @@
 // and to servers, of which no byte is sent to one that has not proved its name.
 //
 // What is written to a socket with TLS may have come by onBytes of any transport: it is copied where it has to wait.
+import type { X509Certificate } from 'node:crypto';
 import type {
   ConnectEvents,
   ListenOptions,
@@ -45,8 +46,10 @@ export type ClientProof =
   | { readonly kind: 'None' }
   /** The chain leads to nobody trusted, has expired, or is not for clients. */
   | { readonly kind: 'Refused' }
-  /** `certificate`: DER of its leaf. */
-  | { readonly kind: 'Verified'; readonly certificate: Buffer };
+  /** `certificate`: its leaf as the handshake has read it. Another look at its bytes may find another one in them. */
+  | { readonly kind: 'Verified'; readonly certificate: LeafCertificate };
+
+export type LeafCertificate = Pick<X509Certificate, 'raw' | 'subject' | 'subjectAltName'>;
 
 declare const tlsContext: unique symbol;
 

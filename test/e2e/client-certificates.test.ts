@@ -7,8 +7,9 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { connect } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
-import { createAuthority } from '../tls/certificates.ts';
+import { createAuthority, issue } from '../tls/certificates.ts';
 import type { Issued, TestAuthority } from '../tls/certificates.ts';
+import { der } from '../tls/der.ts';
 import { echoBackend } from './backends.ts';
 import type { Echo } from './backends.ts';
 import { startFlint } from './flint-process.ts';
@@ -192,6 +193,16 @@ test('a chain has to end in a root: an intermediate CA by itself vouches for nob
   ];
   const flint = await startFlint(context, yaml(...(await objects(context, ...more))));
   assert.equal((await told(flint, 'other.test', clientOf(staff, alice))).verify, 'FAILED');
+});
+
+test('a certificate inside of a certificate is not that of the client', async (context) => {
+  const flint = await scene(context);
+  const inner = issue({ commonName: 'admin', dnsNames: ['admin.test'] });
+  const alternativeNames = der(0x86, Buffer.from(`urn:\n${inner.certificate}`));
+  const nested = staff.issue({ commonName: 'carol', alternativeNames });
+  const { verify, certificate } = await told(flint, 'must.test', clientOf(staff, nested));
+  assert.equal(verify, 'SUCCESS');
+  assert.match(String(certificate), /^Hash=[0-9a-f]{64};Subject="CN=carol";URI="urn:/);
 });
 
 test('a session keeps what it has proved, for its own host alone', async (context) => {
