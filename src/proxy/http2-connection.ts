@@ -65,7 +65,7 @@ export class Http2Connection
     this.#timer = new Timer(this);
     this.idleSinceMs = context.now();
     this.session = new ServerSession(this, context.serverReading);
-    this.#setTimer(context.table?.settings.headTimeoutMs ?? 0);
+    this.#context.timers.restart(this.#timer, context.table?.settings.headTimeoutMs ?? 0);
   }
 
   get isIdle(): boolean {
@@ -84,7 +84,8 @@ export class Http2Connection
     const { blockSinceMs } = this.session;
     if (blockSinceMs === this.#watchedBlockMs) return;
     this.#watchedBlockMs = blockSinceMs;
-    if (blockSinceMs > 0 && this.#headTimeoutMs > 0) this.#setTimer(this.#headTimeoutMs);
+    if (blockSinceMs > 0 && this.#headTimeoutMs > 0)
+      this.#context.timers.restart(this.#timer, this.#headTimeoutMs);
   }
 
   #endTurn(): void {
@@ -114,7 +115,7 @@ export class Http2Connection
   #begin(stream: Stream, isEnd: boolean): Http2Stream {
     if (this.session.openStreams === 1) {
       this.#lookedMs = this.now();
-      this.#setTimer(stallMs);
+      this.#context.timers.restart(this.#timer, stallMs);
     }
     return new Http2Stream(this.#context, this, this.#peer, stream, isEnd);
   }
@@ -127,7 +128,7 @@ export class Http2Connection
     this.idleSinceMs = this.now();
     if (this.#state !== State.Open) return;
     if (this.#isEndAnnounced) this.onOutput();
-    else this.#setTimer(this.#context.table?.settings.clientIdleTimeoutMs ?? 0);
+    else this.#context.timers.restart(this.#timer, this.#context.table?.settings.clientIdleTimeoutMs ?? 0);
   }
 
   onEnd(): void {
@@ -199,7 +200,7 @@ export class Http2Connection
     if (this.#state !== State.Open || this.#isEndAnnounced) return;
     this.#isEndAnnounced = true;
     this.session.announceEnd();
-    this.#setTimer(announcedMs);
+    this.#context.timers.restart(this.#timer, announcedMs);
   }
 
   closeWaiting(): void {
@@ -228,15 +229,10 @@ export class Http2Connection
     return this.#context.table?.settings.headTimeoutMs ?? 0;
   }
 
-  #setTimer(delayMs: number): void {
-    if (delayMs > 0) this.#context.timers.set(this.#timer, delayMs);
-    else this.#context.timers.clear(this.#timer);
-  }
-
   onTimer(): void {
     if (this.#isEndAnnounced && !this.session.takesNoStreams) {
       this.session.refuseNewStreams();
-      this.#setTimer(stallMs);
+      this.#context.timers.restart(this.#timer, stallMs);
       return;
     }
     const { blockSinceMs } = this.session;
@@ -251,7 +247,10 @@ export class Http2Connection
     }
     if (this.now() - this.#lookedMs >= stallMs && !this.#lookForStalls()) return;
     const stallLeftMs = this.#lookedMs + stallMs - this.now();
-    this.#setTimer(Math.max(1, blockLeftMs > 0 ? Math.min(blockLeftMs, stallLeftMs) : stallLeftMs));
+    this.#context.timers.restart(
+      this.#timer,
+      Math.max(1, blockLeftMs > 0 ? Math.min(blockLeftMs, stallLeftMs) : stallLeftMs),
+    );
   }
 
   /** False: nothing of what waits has been taken since the last look, and the connection is gone. */

@@ -266,7 +266,9 @@ export class Http2Stream implements Downstream, StreamUser {
   }
 
   abort(): void {
-    this.#owner.session.abandon(this.#stream, ErrorCode.InternalError);
+    // RFC 8441 5: what the end of a connection is to a WebSocket, CANCEL is to its stream.
+    const code = this.#tunnel === undefined ? ErrorCode.InternalError : ErrorCode.Cancel;
+    this.#owner.session.abandon(this.#stream, code);
   }
 
   flush(): boolean {
