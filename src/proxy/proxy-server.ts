@@ -100,6 +100,7 @@ export class ProxyServer implements ConnectionOwner {
   onConnectionReplaced(before: OpenConnection, after: OpenConnection): void {
     // One that made way has been counted out, and is ended already.
     if (this.#connections.delete(before)) this.#connections.add(after);
+    if (this.#context.isDraining) after.announceEnd();
   }
 
   onConnectionClosed(connection: OpenConnection): void {

@@ -38,6 +38,31 @@ test('a request that comes while the client takes nothing is answered when it do
   assert.deepEqual(client.resets, []);
 });
 
+test('a connection that begins to speak HTTP/2 during a drain ends with its stream', async (context) => {
+  let finish: (() => void) | undefined;
+  const port = await httpBackend(context, (_request, response) => {
+    finish = () => response.end('done');
+  });
+  const manifests = yaml(simpleRoute('a.example', 'shop'), ...service('shop', [port]));
+  const flint = await startFlint(context, manifests, ['--workers', '1', '--drain-delay', '0']);
+  const early = new FloodClient(context, flint.httpPort);
+  const late = new FloodClient(context, flint.httpPort, true);
+  while ((await flint.metric('flint_connections')) < 2) await pause(10);
+  const stopped = flint.stop('SIGTERM');
+  await early.until(() => early.goAways.length > 0);
+  late.greet();
+  late.send('GET 1 /');
+  await late.until(() => late.goAways.length === 2);
+  assert.deepEqual(late.goAways, [2 ** 31 - 1, 1]);
+  finish?.();
+  const isClosed = await eventually(
+    () => late.isClosed,
+    (isOver) => isOver,
+  );
+  assert.ok(isClosed);
+  assert.deepEqual([late.ended, await stopped], [1, 0]);
+});
+
 suite('a WebSocket that the backend does not open', () => {
   const asked = { ':method': 'CONNECT', ':protocol': 'websocket', 'sec-websocket-version': '13' };
   const answers = {
