@@ -172,8 +172,11 @@ function onSession(this: OwnedSocket, session: Buffer): void {
   this[owner]?.onSession(session);
 }
 
-/** The common name of a subject names no server any more (RFC 9525 2); the runtimes still fall back to it. */
+/**
+ * The common name of a subject names no server any more (RFC 9525 2); the runtimes still fall back to it, also where there
+ * is a subjectAltName without a DNS name.
+ */
 function checkAlternativeNames(name: string, certificate: PeerCertificate): Error | undefined {
   if (certificate.subjectaltname === undefined) return new Error('the certificate has no subjectAltName');
-  return checkServerIdentity(name, certificate);
+  return checkServerIdentity(name, { ...certificate, subject: { ...certificate.subject, CN: '' } });
 }

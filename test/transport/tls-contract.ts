@@ -10,6 +10,7 @@ import type { SecureTransport, ServerTerms } from '#transport/secure-transport.t
 import type { Socket } from '#transport/transport.ts';
 import { createAuthority, issue } from '../tls/certificates.ts';
 import type { Issued } from '../tls/certificates.ts';
+import { der } from '../tls/der.ts';
 import { Recorder } from './contract.ts';
 
 const host = '127.0.0.1';
@@ -98,6 +99,9 @@ const untrusted: Readonly<Record<string, readonly [leaf: Issued, chain: string]>
   'a wrong name': chained(authority.issue({ dnsNames: ['other.test'] })),
   'a wildcard that covers one label less': chained(authority.issue({ dnsNames: ['*.backend.test'] })),
   'a name in the subject alone': chained(authority.issue({ commonName: serverName })),
+  'a name in the subject beside an address': chained(
+    authority.issue({ commonName: serverName, alternativeNames: der(0x87, Buffer.from([127, 0, 0, 1])) }),
+  ),
   'an expired leaf': chained(authority.issue({ dnsNames: [serverName], notAfter: '2021-01-01T00:00:00Z' })),
   'a leaf of the future': chained(
     authority.issue({ dnsNames: [serverName], notBefore: '2100-01-01T00:00:00Z' }),
