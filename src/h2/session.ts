@@ -75,6 +75,8 @@ export abstract class Session implements FrameSink {
   readonly #control = new TokenBucket(controlBudget.burst, controlBudget.perSecond, controlBudget.most);
   readonly #ownResets = new TokenBucket(resetBudget.burst, resetBudget.perSecond);
   readonly #waiting: Stream[] = [];
+  /** What was in the way of those that wait is gone. */
+  #isPumpDue = false;
   readonly #trailers: FieldSection;
   #sendWindow: number = firstWindow;
   readonly #connectionWindow: number;
@@ -593,6 +595,19 @@ export abstract class Session implements FrameSink {
     }
   }
 
+  /** Others may go on, but only when whatever ends a stream is over. */
+  #endCongestion(): void {
+    this.#isPumpDue = true;
+    this.owner.onOutput();
+  }
+
+  /** All events of this turn have been told. Before the owner sends what they have left in the writer. */
+  endTurn(): void {
+    if (!this.#isPumpDue) return;
+    this.#isPumpDue = false;
+    this.pump();
+  }
+
   #writeQueued(stream: Stream): void {
     const { first } = stream;
     const written = this.#write(stream, first, 0, Math.min(first.length, usualFrameBytes));
@@ -672,6 +687,7 @@ export abstract class Session implements FrameSink {
     if (stream.isClosed) return;
     stream.isClosed = true;
     this.streams.delete(stream.id);
+    if (this.isCongested && stream.queuedBytes > 0) this.#endCongestion();
     this.queuedBytes -= stream.queuedBytes;
     stream.clear();
     if (stream.isWaiting) this.#stopWaiting(stream);

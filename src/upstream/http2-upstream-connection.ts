@@ -186,6 +186,7 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
   #sendTurn(): void {
     this.#isTurnScheduled = false;
     if (this.#state !== State.Open) return;
+    this.session.endTurn();
     if (!this.sendOutput()) this.session.isOutputBlocked = true;
     if (this.session.isFailed || (this.session.isEnding && this.session.openStreams === 0)) this.#close();
   }

@@ -136,6 +136,8 @@ export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
   }
 
   onStreamClosed(code: number): void {
+    // The response is whole, and waits here: that nothing more is wanted of the request breaks nothing (RFC 9113 8.1).
+    if (this.#hasEnded) return;
     const user = this.#user;
     this.#user = undefined;
     this.#dropPending();
