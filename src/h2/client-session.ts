@@ -88,6 +88,11 @@ export class ClientSession extends Session {
     return this.isFailed || this.#isGoingAway || this.#nextId > largestWindow - 2;
   }
 
+  /** What the server takes at a time. */
+  get concurrentStreams(): number {
+    return this.peerConcurrentStreams;
+  }
+
   /** Whether one more stream may be begun now. Behind uploads that the server does not take it would only wait with them. */
   get hasRoom(): boolean {
     if (this.isEnding || this.queuedBytes > mostQueuedBytes) return false;

@@ -142,7 +142,8 @@ export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
     this.#user = undefined;
     this.#dropPending();
     // The backend has looked at it: that is no connection that was closed meanwhile.
-    if (this.#connection.isOpen && code !== ErrorCode.RefusedStream) this.isReused = false;
+    if (code === ErrorCode.RefusedStream) this.isReused = this.#connection.onRefused();
+    else if (this.#connection.isOpen) this.isReused = false;
     user?.onUpstreamFault(this.#faultOf(code));
   }
 

@@ -1,13 +1,16 @@
 // Where HTTP/2 of a client meets what backends do, at the edges: connections that are full, and backends that do not keep to a WebSocket.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import { ErrorCode } from '#h2/error-code.ts';
 import { FrameParser } from '../h2/frame-notation.ts';
 import { rawBackend } from './backends.ts';
 import { startFlint } from './flint-process.ts';
 import { FloodClient } from './flood-client.ts';
-import { answerOf, begin, httpBackend, openSession, sceneObjects } from './h2-clients.ts';
+import { answerOf, ask, begin, host, httpBackend, openSession, sceneObjects } from './h2-clients.ts';
 import { service, simpleRoute, yaml } from './manifests.ts';
 import { eventually, mib, pause } from './process-figures.ts';
 
@@ -90,6 +93,33 @@ test('an answer that is whole stays so, although the backend wants nothing more 
   client.send('SETTINGS INITIAL_WINDOW_SIZE=1000000\nWINDOW_UPDATE 0 1000000');
   await client.until(() => client.ended + client.resets.length > 0);
   assert.deepEqual([client.ended, client.resets.filter((code) => code !== ErrorCode.NoError)], [1, []]);
+});
+
+test('many requests at once for a backend that takes few: all are answered, each once', async (context) => {
+  const requests = 60;
+  const paths: string[] = [];
+  const server = createServer({ settings: { maxConcurrentStreams: 5 } });
+  server.on('stream', (stream: ServerHttp2Stream, headers) => {
+    stream.on('error', () => {});
+    paths.push(headers[':path'] ?? '');
+    setTimeout(() => {
+      stream.respond();
+      stream.end('ok');
+    }, 100);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const flint = await startFlint(context, yaml(...h2cObjects(host, port)), ['--workers', '1']);
+  const session = await openSession(flint, 'http');
+  context.after(() => session.destroy());
+  const answers = await Promise.all(
+    Array.from({ length: requests }, (_, number) => ask(session, { headers: { ':path': `/${number}` } })),
+  );
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+  assert.deepEqual([paths.length, new Set(paths).size], [requests, requests]);
+  assert.equal(await flint.metric('flint_active_requests'), 0);
 });
 
 suite('a WebSocket that the backend does not open', () => {
