@@ -8,7 +8,7 @@ import { HeaderBlock } from './header-block.ts';
 import { readResponse } from './response-fields.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session-owner.ts';
-import { backendConnectionWindow, streamWindow } from './session-limits.ts';
+import { backendConnectionWindow, mostQueuedBytes, streamWindow } from './session-limits.ts';
 import { Setting } from './setting.ts';
 import { Stream } from './stream.ts';
 import type { StreamUser } from './stream.ts';
@@ -88,9 +88,15 @@ export class ClientSession extends Session {
     return this.isFailed || this.#isGoingAway || this.#nextId > largestWindow - 2;
   }
 
-  /** Whether one more stream may be begun now. */
+  /** What the server takes at a time. */
+  get concurrentStreams(): number {
+    return this.peerConcurrentStreams;
+  }
+
+  /** Whether one more stream may be begun now. Behind uploads that the server does not take it would only wait with them. */
   get hasRoom(): boolean {
-    return !this.isEnding && this.streams.size < Math.min(this.peerConcurrentStreams, mostOpenStreams);
+    if (this.isEnding || this.queuedBytes > mostQueuedBytes) return false;
+    return this.streams.size < Math.min(this.peerConcurrentStreams, mostOpenStreams);
   }
 
   /** Begins a stream with the head that stands as HTTP/1.1 in `bytes`. */

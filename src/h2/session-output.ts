@@ -37,6 +37,8 @@ export abstract class SessionOutput {
   protected sendWindow: number = firstWindow;
   readonly #ownResets = new TokenBucket(resetBudget.burst, resetBudget.perSecond);
   readonly #waiting: Stream[] = [];
+  /** What was in the way of those that wait is gone. */
+  #isPumpDue = false;
 
   constructor(owner: SessionOwner) {
     this.owner = owner;
@@ -171,6 +173,19 @@ export abstract class SessionOutput {
     }
   }
 
+  /** Others may go on, but only when whatever ends a stream is over. */
+  #endCongestion(): void {
+    this.#isPumpDue = true;
+    this.owner.onOutput();
+  }
+
+  /** All events of this turn have been told. Before the owner sends what they have left in the writer. */
+  endTurn(): void {
+    if (!this.#isPumpDue) return;
+    this.#isPumpDue = false;
+    this.pump();
+  }
+
   #writeQueued(stream: Stream): void {
     const { first } = stream;
     const written = this.#write(stream, first, 0, Math.min(first.length, usualFrameBytes));
@@ -248,17 +263,15 @@ export abstract class SessionOutput {
 
   protected close(stream: Stream, isTold: boolean, code: number): void {
     if (stream.isClosed) return;
-    const wasCongested = this.isCongested;
     stream.isClosed = true;
     this.streams.delete(stream.id);
+    if (this.isCongested && stream.queuedBytes > 0) this.#endCongestion();
     this.queuedBytes -= stream.queuedBytes;
     stream.clear();
     if (stream.isWaiting) this.#stopWaiting(stream);
     const { user } = stream;
     stream.user = undefined;
     if (isTold) user?.onStreamClosed(code);
-    // What it held was in the way of others.
-    if (wasCongested && !this.isCongested) this.pump();
     if (this.streams.size === 0 && !this.isFailed) this.owner.onQuiet();
   }
 

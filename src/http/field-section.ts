@@ -127,8 +127,10 @@ export class FieldSection {
 
 /** The fields with bytes of their own. */
 export function copySection(section: FieldSection): FieldSection {
-  const copy = new FieldSection(section.count);
-  for (let index = 0; index < section.count; index++)
+  const { count } = section;
+  const copy = new FieldSection(count);
+  if (count === 0) return copy;
+  for (let index = 0; index < count; index++)
     copy.add(
       section.ids[index]! as FieldId,
       section.nameStart(index),
@@ -136,6 +138,9 @@ export function copySection(section: FieldSection): FieldSection {
       section.valueStart(index),
       section.valueEnd(index),
     );
-  copy.bytes = Buffer.from(section.bytes);
+  // They stand in their order, with a line's end after each; the buffer around them may be many times as large.
+  const start = section.nameStart(0);
+  const end = section.valueEnd(count - 1) + 2;
+  copy.rebase(Buffer.from(section.bytes.subarray(start, end)), start);
   return copy;
 }

@@ -165,6 +165,7 @@ export class Http2Connection
   #sendTurn(): void {
     this.#isTurnScheduled = false;
     if (this.#state !== State.Open) return;
+    this.session.endTurn();
     if (!this.sendOutput()) this.session.isOutputBlocked = true;
     if (this.session.isFailed) this.#linger();
     else if (this.#isEndAnnounced && this.session.openStreams === 0 && this.session.takesNoStreams)

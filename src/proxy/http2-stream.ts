@@ -8,6 +8,7 @@ import { copySection } from '#http/field-section.ts';
 import type { RequestHead, ResponseHead } from '#http/message-head.ts';
 import { writeTrailers } from '#h1/chunk-writer.ts';
 import { ErrorCode } from '#h2/error-code.ts';
+import { HeldContent } from '#h2/held-content.ts';
 import type { ServerSession } from '#h2/server-session.ts';
 import type { Stream, StreamUser } from '#h2/stream.ts';
 import type { HeaderChanges } from '#filter/header-changes.ts';
@@ -57,7 +58,7 @@ export class Http2Stream implements Downstream, StreamUser {
   #responseConnectionNames: readonly string[] = [];
   #tunnel: Tunnel | undefined = undefined;
   /** Bytes of the client that wait until they are wanted. */
-  readonly #pending: Buffer[] = [];
+  readonly #pending = new HeldContent();
   /** The client has ended its side, behind what waits. */
   #hasEnded = false;
   #isEndTold = false;
@@ -114,8 +115,7 @@ export class Http2Stream implements Downstream, StreamUser {
   // The request
 
   onStreamBody(bytes: Buffer, start: number, end: number): void {
-    if (this.#pending.length > 0 || !this.#wantsBytes)
-      this.#pending.push(Buffer.from(bytes.subarray(start, end)));
+    if (!this.#pending.isEmpty || !this.#wantsBytes) this.#pending.push(bytes, start, end);
     else this.#handOn(bytes, start, end);
   }
 
@@ -140,7 +140,7 @@ export class Http2Stream implements Downstream, StreamUser {
   }
 
   get #mayTellEnd(): boolean {
-    if (!this.#hasEnded || this.#isEndTold || this.#pending.length > 0) return false;
+    if (!this.#hasEnded || this.#isEndTold || !this.#pending.isEmpty) return false;
     return this.#tunnel !== undefined || this.#wantsBytes;
   }
 
@@ -157,8 +157,8 @@ export class Http2Stream implements Downstream, StreamUser {
   resumeRequest(): void {
     if (this.#isResuming) return;
     this.#isResuming = true;
-    while (this.#pending.length > 0 && this.#wantsBytes) {
-      const bytes = this.#pending.shift()!;
+    while (!this.#pending.isEmpty && this.#wantsBytes) {
+      const bytes = this.#pending.shift();
       this.#handOn(bytes, 0, bytes.length);
     }
     if (this.#mayTellEnd) this.#tellEnd(this.#pendingTrailers);
@@ -282,7 +282,8 @@ export class Http2Stream implements Downstream, StreamUser {
     if (exchange !== undefined) this.#context.giveExchange(exchange);
     const { session } = this.#owner;
     // What waited is nobody's now, but counts against the window of the connection.
-    for (const bytes of this.#pending.splice(0)) session.consume(this.#stream, bytes.length);
+    const unwanted = this.#pending.clear();
+    if (unwanted > 0) session.consume(this.#stream, unwanted);
     session.dropRest(this.#stream);
   }
 }

@@ -6,13 +6,15 @@ import type { UpstreamContext } from './upstream-connection.ts';
 import type { UpstreamUser } from './upstream-request.ts';
 
 export class Http2Pool {
+  /** What the endpoint takes of one connection at a time, as far as that has come to light. */
+  concurrentStreams = Infinity;
   readonly #connections: Http2UpstreamConnection[] = [];
 
   get isBusy(): boolean {
     return this.#connections.some((connection) => connection.isBusy);
   }
 
-  /** `isFresh`: over none that was there before. */
+  /** `isFresh`: over none that has carried anything. */
   request(
     context: UpstreamContext,
     endpoint: Endpoint,
@@ -21,16 +23,18 @@ export class Http2Pool {
     idleTimeoutMs: number,
     isFresh: boolean,
   ): Http2UpstreamRequest {
-    const known = isFresh ? undefined : this.#withRoom();
+    const known = this.#withRoom(isFresh);
     if (known !== undefined) return known.request(user);
     const connection = new Http2UpstreamConnection(context, endpoint, connectTimeoutMs, idleTimeoutMs);
     this.#connections.push(connection);
     return connection.request(user);
   }
 
-  #withRoom(): Http2UpstreamConnection | undefined {
-    for (let each = 0; each < this.#connections.length; each++)
-      if (this.#connections[each]!.hasRoom) return this.#connections[each];
+  #withRoom(isFresh: boolean): Http2UpstreamConnection | undefined {
+    for (let each = 0; each < this.#connections.length; each++) {
+      const connection = this.#connections[each]!;
+      if (connection.hasRoom && !(isFresh && connection.isOpen)) return connection;
+    }
     return undefined;
   }
 

@@ -79,7 +79,8 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
 
   /** Whether it takes one more request, now or when it opens. */
   get hasRoom(): boolean {
-    if (this.#state === State.Connecting) return this.#waiting.length < mostWaiting;
+    if (this.#state === State.Connecting)
+      return this.#waiting.length < Math.min(mostWaiting, this.endpoint.http2.concurrentStreams);
     return this.#state === State.Open && this.session.hasRoom;
   }
 
@@ -95,6 +96,12 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
       this.#context.timers.clear(this.#timer);
     }
     return request;
+  }
+
+  /** Begun before its settings were known, a stream may have been one too many. Returns whether others were there. */
+  onRefused(): boolean {
+    this.endpoint.http2.concurrentStreams = Math.max(1, this.session.concurrentStreams);
+    return this.usedTimes > 1;
   }
 
   /** A request that began at `sinceMs` is given up without a word of the backend. */
@@ -186,6 +193,7 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
   #sendTurn(): void {
     this.#isTurnScheduled = false;
     if (this.#state !== State.Open) return;
+    this.session.endTurn();
     if (!this.sendOutput()) this.session.isOutputBlocked = true;
     if (this.session.isFailed || (this.session.isEnding && this.session.openStreams === 0)) this.#close();
   }

@@ -5,6 +5,7 @@ import type { FieldSection } from '#http/field-section.ts';
 import type { ResponseHead } from '#http/message-head.ts';
 import type { RequestStream, ResponseUser } from '#h2/client-session.ts';
 import { ErrorCode } from '#h2/error-code.ts';
+import { HeldContent } from '#h2/held-content.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Http2UpstreamConnection } from './http2-upstream-connection.ts';
 import type { UpstreamRequest, UpstreamUser } from './upstream-request.ts';
@@ -21,7 +22,7 @@ export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
   #method = '';
   #isPaused = false;
   /** Of the response, while it is paused: its windows bound it. */
-  readonly #pending: Buffer[] = [];
+  readonly #pending = new HeldContent();
   #hasEnded = false;
   #trailers: FieldSection | undefined = undefined;
 
@@ -95,7 +96,7 @@ export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
 
   onStreamBody(bytes: Buffer, start: number, end: number): void {
     if (this.#isPaused) {
-      this.#pending.push(Buffer.from(bytes.subarray(start, end)));
+      this.#pending.push(bytes, start, end);
       return;
     }
     this.#user?.onResponseBody(bytes, start, end);
@@ -105,7 +106,7 @@ export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
 
   onStreamEnd(trailers: FieldSection | undefined): void {
     this.#hasEnded = true;
-    if (this.#pending.length === 0) this.#finish(trailers);
+    if (this.#pending.isEmpty) this.#finish(trailers);
     else this.#trailers = trailers === undefined ? undefined : copySection(trailers);
   }
 
@@ -128,23 +129,25 @@ export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
 
   resume(): void {
     this.#isPaused = false;
-    while (this.#pending.length > 0 && !this.#isPaused && this.#user !== undefined) {
-      const bytes = this.#pending.shift()!;
+    while (!this.#pending.isEmpty && !this.#isPaused && this.#user !== undefined) {
+      const bytes = this.#pending.shift();
       this.#user.onResponseBody(bytes, 0, bytes.length);
       this.#connection.session.consume(this.#stream!, bytes.length);
       // It may pause again.
       this.#user?.onUpstreamTurnEnd();
     }
-    if (this.#hasEnded && this.#pending.length === 0 && this.#user !== undefined)
-      this.#finish(this.#trailers);
+    if (this.#hasEnded && this.#pending.isEmpty && this.#user !== undefined) this.#finish(this.#trailers);
   }
 
   onStreamClosed(code: number): void {
+    // The response is whole, and waits here: that nothing more is wanted of the request breaks nothing (RFC 9113 8.1).
+    if (this.#hasEnded) return;
     const user = this.#user;
     this.#user = undefined;
     this.#dropPending();
     // The backend has looked at it: that is no connection that was closed meanwhile.
-    if (this.#connection.isOpen && code !== ErrorCode.RefusedStream) this.isReused = false;
+    if (code === ErrorCode.RefusedStream) this.isReused = this.#connection.onRefused();
+    else if (this.#connection.isOpen) this.isReused = false;
     user?.onUpstreamFault(this.#faultOf(code));
   }
 
@@ -176,7 +179,8 @@ export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
   #dropPending(): void {
     const stream = this.#stream;
     if (stream === undefined) return;
-    for (const bytes of this.#pending.splice(0)) this.#connection.session.consume(stream, bytes.length);
+    const unwanted = this.#pending.clear();
+    if (unwanted > 0) this.#connection.session.consume(stream, unwanted);
   }
 
   // HTTP/2 has no 101: nothing ever turns into a tunnel here.

@@ -1,13 +1,25 @@
 // Where HTTP/2 of a client meets what backends do, at the edges: connections that are full, and backends that do not keep to a WebSocket.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
+import { ErrorCode } from '#h2/error-code.ts';
+import { FrameParser } from '../h2/frame-notation.ts';
 import { rawBackend } from './backends.ts';
 import { startFlint } from './flint-process.ts';
 import { FloodClient } from './flood-client.ts';
-import { answerOf, begin, httpBackend, openSession, sceneObjects } from './h2-clients.ts';
+import { answerOf, ask, begin, host, httpBackend, openSession, sceneObjects } from './h2-clients.ts';
 import { service, simpleRoute, yaml } from './manifests.ts';
 import { eventually, mib, pause } from './process-figures.ts';
+
+/** Everything of the host to an h2c backend on this port. */
+function h2cObjects(hostname: string, port: number): readonly unknown[] {
+  const [first, ...others] = service('shop', [port]);
+  const spec = { ports: [{ port: 80, appProtocol: 'kubernetes.io/h2c' }] };
+  return [simpleRoute(hostname, 'shop'), { ...(first as object), spec }, ...others];
+}
 
 test('a request that comes while the client takes nothing is answered when it does', async (context) => {
   const seen: string[] = [];
@@ -61,6 +73,53 @@ test('a connection that begins to speak HTTP/2 during a drain ends with its stre
   );
   assert.ok(isClosed);
   assert.deepEqual([late.ended, await stopped], [1, 0]);
+});
+
+test('an answer that is whole stays so, although the backend wants nothing more of the request', async (context) => {
+  const { promise: isSent, resolve: onSent } = Promise.withResolvers<void>();
+  const { port } = await rawBackend(context, (socket, received) => {
+    if (!received.endsWith('upload')) return;
+    const pieces = '12 times: DATA 1 "{x*16000}"\nDATA 1 END_STREAM\nRST_STREAM 1 NO_ERROR';
+    const head = 'SETTINGS\nHEADERS 1 END_HEADERS\n  :status: 200';
+    socket.write(new FrameParser().bytesOf(`${head}\n${pieces}`), () => onSent());
+  });
+  const flint = await startFlint(context, yaml(...h2cObjects('a.example', port)), ['--workers', '1']);
+  const client = new FloodClient(context, flint.httpPort);
+  client.send('SETTINGS INITIAL_WINDOW_SIZE=100\nPOST 1 /\nDATA 1 "the beginning of an upload"');
+  await client.until(() => client.heads === 1);
+  // What does not fit into the window waits in Flint.
+  await isSent;
+  await pause(300);
+  client.send('SETTINGS INITIAL_WINDOW_SIZE=1000000\nWINDOW_UPDATE 0 1000000');
+  await client.until(() => client.ended + client.resets.length > 0);
+  assert.deepEqual([client.ended, client.resets.filter((code) => code !== ErrorCode.NoError)], [1, []]);
+});
+
+test('many requests at once for a backend that takes few: all are answered, each once', async (context) => {
+  const requests = 60;
+  const paths: string[] = [];
+  const server = createServer({ settings: { maxConcurrentStreams: 5 } });
+  server.on('stream', (stream: ServerHttp2Stream, headers) => {
+    stream.on('error', () => {});
+    paths.push(headers[':path'] ?? '');
+    setTimeout(() => {
+      stream.respond();
+      stream.end('ok');
+    }, 100);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const flint = await startFlint(context, yaml(...h2cObjects(host, port)), ['--workers', '1']);
+  const session = await openSession(flint, 'http');
+  context.after(() => session.destroy());
+  const answers = await Promise.all(
+    Array.from({ length: requests }, (_, number) => ask(session, { headers: { ':path': `/${number}` } })),
+  );
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+  assert.deepEqual([paths.length, new Set(paths).size], [requests, requests]);
+  assert.equal(await flint.metric('flint_active_requests'), 0);
 });
 
 suite('a WebSocket that the backend does not open', () => {

@@ -191,6 +191,7 @@ export class SessionRecorder implements ServerSessionOwner {
         forEachPiece(step.bytes, own, (piece, start, end) => this.session.push(piece, start, end));
         from += step.bytes.length;
       }
+      this.session.endTurn();
       if (!this.sendOutput()) this.session.isOutputBlocked = true;
     }
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Field, fieldIdOf } from '#http/field.ts';
-import { FieldSection } from '#http/field-section.ts';
+import { copySection, FieldSection } from '#http/field-section.ts';
 
 /** A section over `name: value` lines, which begin at `origin` in its bytes. */
 function sectionOf(lines: readonly string[], origin = 0): FieldSection {
@@ -24,6 +24,17 @@ describe('FieldSection', () => {
     assert.equal(section.count, 2);
     assert.equal(section.name(0), 'Host');
     assert.equal(section.value(1), 'caf\xe9');
+  });
+
+  test('is copied without what stands around it', () => {
+    const copy = copySection(sectionOf(['Host: a.example', 'X-A: b'], 100_000));
+    assert.deepEqual(
+      [copy.name(0), copy.value(0), copy.name(1), copy.value(1), copy.count],
+      ['Host', 'a.example', 'X-A', 'b', 2],
+    );
+    assert.ok(copy.isCanonical(1));
+    assert.ok(copy.bytes.length < 100, `${copy.bytes.length} bytes`);
+    assert.equal(copySection(new FieldSection(3)).count, 0);
   });
 
   test('is full at its capacity', () => {

@@ -1,4 +1,4 @@
-// Resets between us and a backend: its connection is shared, so no number of requests that were given up may end it for the others.
+// What one request may do to a connection to a backend that others share: no number of resets ends it.
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { ClientReading, ClientSession } from '#h2/client-session.ts';
@@ -6,6 +6,8 @@ import type { RequestStream, ResponseUser } from '#h2/client-session.ts';
 import { ErrorCode } from '#h2/error-code.ts';
 import { FrameType } from '#h2/frame.ts';
 import type { SessionOwner } from '#h2/session-owner.ts';
+import { mostQueuedBytes } from '#h2/session-limits.ts';
+import { Setting } from '#h2/setting.ts';
 import { frame, reset, settings } from './frame-bytes.ts';
 import { usualLimits } from './session-recorder.ts';
 
@@ -95,4 +97,15 @@ test('a backend that resets what is long over is one that floods', () => {
   const { id } = owner.session.open(head, nobody(), false);
   for (let count = 0; count < resets; count++) owner.receive(reset(id, ErrorCode.NoError));
   assert.equal(owner.failure, ErrorCode.EnhanceYourCalm);
+});
+
+test('behind uploads that it does not take no other request is begun', () => {
+  const owner = new Owner();
+  owner.receive(settings([[Setting.InitialWindowSize, 0]]));
+  const stream = owner.session.open(head, nobody(), false);
+  assert.equal(owner.session.hasRoom, true);
+  owner.session.sendData(stream, Buffer.alloc(mostQueuedBytes + 1), 0, mostQueuedBytes + 1);
+  assert.equal(owner.session.hasRoom, false);
+  owner.receive(reset(stream.id, ErrorCode.Cancel));
+  assert.equal(owner.session.hasRoom, true);
 });
