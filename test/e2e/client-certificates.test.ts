@@ -160,6 +160,39 @@ test('not even a proxy that is trusted may say it', async (context) => {
   assert.deepEqual(toldIn(text), { verify: 'SUCCESS', certificate: identity });
 });
 
+test('rules are matched by what backends are told, and not by what a client says', async (context) => {
+  const rules = [
+    {
+      matches: [{ headers: [{ name: 'X-Client-Verify', value: 'SUCCESS' }] }],
+      backendRefs: [{ name: 'desk', port: 80 }],
+    },
+    {
+      matches: [{ headers: [{ name: 'X-Forwarded-For', value: '192.0.2.1' }] }],
+      backendRefs: [{ name: 'desk', port: 80 }],
+    },
+    { backendRefs: [{ name: 'shop', port: 80 }] },
+  ];
+  const validation = { caCertificateRefs, mode: 'AllowInsecureFallback' };
+  const flint = await startFlint(
+    context,
+    yaml(
+      ...(await objects(
+        context,
+        ...service('desk', [(await echoBackend(context, 'desk')).port]),
+        routeWithTls('other.test', 'shop', { certificateRefs, plaintext: 'Serve', validation }, { rules }),
+      )),
+    ),
+  );
+  const backendOf = (text: string): string => (JSON.parse(text) as Echo).backend;
+  for (const lie of [{ 'x-client-verify': 'SUCCESS' }, { 'x-forwarded-for': '192.0.2.1' }]) {
+    const { text } = await ask(flint, 'other.test', { headers: { host: 'other.test', ...lie } });
+    assert.equal(backendOf(text), 'shop');
+  }
+  const plain = await request(flint.httpPort, 'other.test', '/', { headers: 'X-Client-Verify: SUCCESS\r\n' });
+  assert.equal(backendOf(plain.body), 'shop');
+  assert.equal(backendOf((await ask(flint, 'other.test', clientOf(staff, alice))).text), 'desk');
+});
+
 test('HTTP/2 tells backends the same, and is believed as little', async (context) => {
   const flint = await scene(context);
   const session = connectHttp2('https://must.test', {
