@@ -7,7 +7,7 @@ import { encodeRequestHead } from './head-encoder.ts';
 import { HeaderBlock } from './header-block.ts';
 import { readResponse } from './response-fields.ts';
 import { Session } from './session.ts';
-import type { SessionOwner } from './session.ts';
+import type { SessionOwner } from './session-owner.ts';
 import { backendConnectionWindow, streamWindow } from './session-limits.ts';
 import { Setting } from './setting.ts';
 import { Stream } from './stream.ts';
@@ -119,6 +119,15 @@ export class ClientSession extends Session {
     return this.#reading.head.fields;
   }
 
+  protected override get beginsStreams(): boolean {
+    return true;
+  }
+
+  /** We have begun it: what nobody remembers was reset so many streams ago. */
+  protected override mayComeLate(id: number): boolean {
+    return this.closed.endOf(id) !== 'Ended';
+  }
+
   protected override isHeadDone(stream: RequestStream): boolean {
     return stream.hasFinalHead;
   }
@@ -136,7 +145,7 @@ export class ClientSession extends Session {
   protected override onSection(streamId: number, stream: RequestStream | undefined, isEnd: boolean): void {
     if (stream === undefined) {
       if (this.isIdle(streamId)) this.fail(ErrorCode.ProtocolError);
-      else if (this.closed.endOf(streamId) !== 'Reset') this.fail(ErrorCode.StreamClosed);
+      else if (!this.mayComeLate(streamId)) this.fail(ErrorCode.StreamClosed);
       return;
     }
     const { head, block } = this.#reading;

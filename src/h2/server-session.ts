@@ -9,7 +9,7 @@ import { encodeResponseHead } from './head-encoder.ts';
 import { HeaderBlock } from './header-block.ts';
 import { readRequest } from './request-fields.ts';
 import { Session } from './session.ts';
-import type { SessionOwner } from './session.ts';
+import type { SessionOwner } from './session-owner.ts';
 import { clientConnectionWindow, streamWindow } from './session-limits.ts';
 import type { SessionLimits } from './session-limits.ts';
 import { Setting } from './setting.ts';
@@ -68,6 +68,14 @@ export class ServerSession extends Session {
   protected override sectionFor(): FieldSection {
     this.#reading.head.clear();
     return this.#reading.head.fields;
+  }
+
+  protected override get beginsStreams(): boolean {
+    return false;
+  }
+
+  protected override mayComeLate(id: number): boolean {
+    return this.closed.endOf(id) === 'Reset';
   }
 
   protected override isHeadDone(): boolean {

@@ -25,7 +25,7 @@ export const mostContinuations = 8;
 /** In one frame: each may change the window of every stream. */
 export const mostSettings = 32;
 /** Bodies that wait for the windows of a peer; above it, no more is read for its streams. */
-export const mostQueuedBytes = 8_388_608;
+export const mostQueuedBytes = 4_194_304;
 /** One write holds no more. */
 export const flushBytes = 131_072;
 

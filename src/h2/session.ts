@@ -4,79 +4,35 @@
 //   Opening -- the peer's SETTINGS --> Open -- fail(): GOAWAY --> Failed: nothing more is read
 //                                        \-- a GOAWAY of either side --> no new streams, the open ones end in peace
 import type { FieldSection } from '#http/field-section.ts';
-import { ClosedStreams } from './closed-streams.ts';
 import { hasConnectionField } from './connection-field.ts';
 import { ErrorCode } from './error-code.ts';
 import { firstWindow, Flag, FrameType, largestWindow, usualFrameBytes } from './frame.ts';
 import { FrameReader } from './frame-reader.ts';
 import type { FrameSink } from './frame-reader.ts';
-import { FrameWriter } from './frame-writer.ts';
-import { encodeTrailers } from './head-encoder.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
-import { HpackEncoder } from './hpack-encoder.ts';
-import {
-  controlBudget,
-  flushBytes,
-  mostContinuations,
-  mostQueuedBytes,
-  mostSettings,
-  resetBudget,
-  streamWindow,
-} from './session-limits.ts';
+import { mostContinuations, mostSettings, resetBudget, streamWindow } from './session-limits.ts';
+import { earnedByFrame, SessionOutput } from './session-output.ts';
+import type { SessionOwner } from './session-owner.ts';
 import { Setting } from './setting.ts';
 import type { Stream } from './stream.ts';
 import { TokenBucket } from './token-bucket.ts';
 
-/** Whoever has the socket of a session. */
-export interface SessionOwner {
-  readonly now: () => number;
-  /** Something waits in the writer: it is to be sent when this turn is over. */
-  onOutput(): void;
-  /** The writer is full: it is to be sent now. False: the socket takes no more until resumeOutput. */
-  sendOutput(): boolean;
-  /** A stream of the peer's or ours has been reset by us. */
-  onStreamReset(code: ErrorCode): void;
-  /** A GOAWAY says why, and waits in the writer; all streams have been told. */
-  onSessionFailed(code: ErrorCode): void;
-  /** The peer begins no new streams, or takes none above `lastStreamId`. */
-  onGoAway(lastStreamId: number, code: number): void;
-  /** The last stream has ended. */
-  onQuiet(): void;
-}
-
 const nothing = Buffer.alloc(0);
-/** What a useful frame earns: a peer answers it by updates of two windows. */
-const earnedByFrame = 3;
 
-export abstract class Session implements FrameSink {
-  readonly writer: FrameWriter = new FrameWriter();
-  /** The socket takes nothing just now. */
-  isOutputBlocked = false;
-  isFailed = false;
-  /** Bytes of all streams that wait. */
-  queuedBytes = 0;
+export abstract class Session extends SessionOutput implements FrameSink {
   /** Both directions together. */
   readonly resets: TokenBucket = new TokenBucket(resetBudget.burst, resetBudget.perSecond);
-  protected readonly owner: SessionOwner;
-  protected readonly encoder: HpackEncoder = new HpackEncoder();
-  protected readonly streams = new Map<number, Stream>();
-  protected readonly closed: ClosedStreams = new ClosedStreams();
   protected readonly block: HeaderBlock;
   /** The highest stream that the peer has begun. */
   protected lastRemoteId = 0;
   /** Streams of the peer above it are not begun any more: it has been told so. */
   protected lastStreamId: number = largestWindow;
-  protected peerWindow: number = firstWindow;
   protected peerConcurrentStreams = Infinity;
   protected peerAllowsConnect = false;
   readonly #reader: FrameReader = new FrameReader(this);
   readonly #decoder = new HpackDecoder();
-  readonly #control = new TokenBucket(controlBudget.burst, controlBudget.perSecond, controlBudget.most);
-  readonly #ownResets = new TokenBucket(resetBudget.burst, resetBudget.perSecond);
-  readonly #waiting: Stream[] = [];
   readonly #trailers: FieldSection;
-  #sendWindow: number = firstWindow;
   readonly #connectionWindow: number;
   #receiveWindow: number;
   #consumed = 0;
@@ -98,25 +54,16 @@ export abstract class Session implements FrameSink {
 
   /** `connectionWindow`: what the peer may send of all streams together before it is passed on. */
   constructor(owner: SessionOwner, block: HeaderBlock, trailers: FieldSection, connectionWindow: number) {
+    super(owner);
     this.#connectionWindow = connectionWindow;
     this.#receiveWindow = connectionWindow;
-    this.owner = owner;
     this.block = block;
     this.#trailers = trailers;
-  }
-
-  get openStreams(): number {
-    return this.streams.size;
   }
 
   /** When a field section has begun that has not ended; 0 without one. */
   get blockSinceMs(): number {
     return this.#openBlockStream === 0 ? 0 : this.#openBlockSinceMs;
-  }
-
-  /** So much waits for the peer that nothing more should be read for it. */
-  get isCongested(): boolean {
-    return this.isOutputBlocked || this.queuedBytes > mostQueuedBytes;
   }
 
   /** A HEADERS section of the peer for `stream`, or for one that it begins; `isEnd`: nothing follows. */
@@ -125,6 +72,8 @@ export abstract class Session implements FrameSink {
   protected abstract sectionFor(stream: Stream | undefined): FieldSection;
   /** Whether the peer may have begun stream `id`, or we have. */
   protected abstract isIdle(id: number): boolean;
+  /** Whether the peer may not know yet that stream `id` is over. */
+  protected abstract mayComeLate(id: number): boolean;
   /** Settings that mean something to one side alone; false: not allowed. */
   protected abstract takeSetting(id: number, value: number): boolean;
 
@@ -196,7 +145,7 @@ export abstract class Session implements FrameSink {
 
   /** False: too many frames of the peer have carried nothing. */
   protected spendControl(): boolean {
-    if (this.#control.take(this.owner.now())) return true;
+    if (this.control.take(this.owner.now())) return true;
     this.fail(ErrorCode.EnhanceYourCalm);
     return false;
   }
@@ -251,7 +200,7 @@ export abstract class Session implements FrameSink {
     else if (isTrailers) this.#takeTrailers(stream, isEnd);
     else {
       // What comes late for a stream that is over is of no use.
-      if (stream !== undefined || this.isIdle(streamId)) this.#control.earn(earnedByFrame);
+      if (stream !== undefined || this.isIdle(streamId)) this.control.earn(earnedByFrame);
       this.onSection(streamId, stream, isEnd);
     }
   }
@@ -270,7 +219,7 @@ export abstract class Session implements FrameSink {
     const isSound = isEnd && !block.isMalformed && !block.hasAnyPseudo && !block.isTooLarge;
     if (!isSound || hasConnectionField(this.#trailers))
       return this.resetStream(stream, ErrorCode.ProtocolError);
-    this.#control.earn(earnedByFrame);
+    this.control.earn(earnedByFrame);
     this.#endRemote(stream, this.#trailers.count > 0 ? this.#trailers : undefined);
   }
 
@@ -293,11 +242,19 @@ export abstract class Session implements FrameSink {
   #onReset(streamId: number, bytes: Buffer, start: number, end: number): void {
     if (streamId === 0 || this.isIdle(streamId)) return this.fail(ErrorCode.ProtocolError);
     if (end - start !== 4) return this.fail(ErrorCode.FrameSizeError);
-    if (!this.resets.take(this.owner.now())) return this.fail(ErrorCode.EnhanceYourCalm);
     const stream = this.streams.get(streamId);
+    if (!this.#spendReset(stream)) return;
     if (stream === undefined) return;
     this.closed.add(streamId, false);
-    this.#close(stream, true, bytes.readUInt32BE(start));
+    this.close(stream, true, bytes.readUInt32BE(start));
+  }
+
+  /** False: too many. Whoever begins streams can have them reset without end; each of ours can be reset but once. */
+  #spendReset(stream: Stream | undefined): boolean {
+    if (this.beginsStreams) return stream !== undefined || this.spendControl();
+    if (this.resets.take(this.owner.now())) return true;
+    this.fail(ErrorCode.EnhanceYourCalm);
+    return false;
   }
 
   // Settings
@@ -334,7 +291,7 @@ export abstract class Session implements FrameSink {
         this.peerConcurrentStreams = value;
         return true;
       case Setting.InitialWindowSize:
-        return this.#changeWindows(value);
+        return this.changeWindows(value);
       case Setting.MaxFrameSize:
         if (value >= usualFrameBytes && value <= 0xff_ffff) return true;
         this.fail(ErrorCode.ProtocolError);
@@ -349,24 +306,6 @@ export abstract class Session implements FrameSink {
       default:
         return true;
     }
-  }
-
-  /** Of streams that are open as well; they may go below zero (RFC 9113 6.9.2). */
-  #changeWindows(value: number): boolean {
-    if (value > largestWindow) {
-      this.fail(ErrorCode.FlowControlError);
-      return false;
-    }
-    const difference = value - this.peerWindow;
-    this.peerWindow = value;
-    for (const stream of this.streams.values()) {
-      stream.sendWindow += difference;
-      if (stream.sendWindow > largestWindow) {
-        this.fail(ErrorCode.FlowControlError);
-        return false;
-      }
-    }
-    return true;
   }
 
   #onPing(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
@@ -384,9 +323,9 @@ export abstract class Session implements FrameSink {
     const increment = bytes.readUInt32BE(start) & largestWindow;
     if (!this.spendControl()) return;
     if (streamId === 0) {
-      this.#sendWindow += increment;
+      this.sendWindow += increment;
       if (increment === 0) this.fail(ErrorCode.ProtocolError);
-      else if (this.#sendWindow > largestWindow) this.fail(ErrorCode.FlowControlError);
+      else if (this.sendWindow > largestWindow) this.fail(ErrorCode.FlowControlError);
       else this.pump();
       return;
     }
@@ -435,7 +374,7 @@ export abstract class Session implements FrameSink {
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
       // What was on its way when we reset the stream is ignored; nobody else may send for a stream that is closed.
-      if (this.closed.endOf(streamId) !== 'Reset') this.fail(ErrorCode.StreamClosed);
+      if (!this.mayComeLate(streamId)) this.fail(ErrorCode.StreamClosed);
       return;
     }
     stream.receiveWindow -= length;
@@ -462,7 +401,7 @@ export abstract class Session implements FrameSink {
     const stream = this.#dataStream;
     this.#dataStream = undefined;
     if (this.isFailed) return;
-    if (this.#hasDataContent) this.#control.earn(1);
+    if (this.#hasDataContent) this.control.earn(1);
     else if (!this.spendControl()) return;
     if (this.#dataUnused > 0) {
       if (stream === undefined || stream.isClosed) this.#giveBack(this.#dataUnused);
@@ -480,189 +419,11 @@ export abstract class Session implements FrameSink {
     if (stream.contentLeft > 0) return this.resetStream(stream, ErrorCode.ProtocolError);
     stream.isRemoteEnded = true;
     stream.user?.onStreamEnd(trailers);
-    this.#finish(stream);
-  }
-
-  // Bodies of ours
-
-  /** Sends `bytes[start, end)` as far as windows and the socket allow; what does not fit is kept. */
-  sendData(stream: Stream, bytes: Buffer, start: number, end: number): void {
-    if (stream.isClosed) return;
-    const at = stream.queuedBytes === 0 ? this.#write(stream, bytes, start, end) : start;
-    if (at === end) return;
-    stream.queue(Buffer.from(bytes.subarray(at, end)));
-    this.queuedBytes += end - at;
-    this.#wait(stream);
-  }
-
-  /** `trailers`: lines as of HTTP/1, which stay as they are; empty without any. */
-  endStream(stream: Stream, trailers: Buffer): void {
-    if (stream.isClosed || stream.isLocalEnded) return;
-    if (stream.queuedBytes === 0) this.#writeEnd(stream, trailers);
-    else {
-      stream.endsAfterQueue = true;
-      stream.trailers = trailers;
-    }
-  }
-
-  #writeEnd(stream: Stream, trailers: Buffer): void {
-    if (trailers.length > 0) {
-      this.writer.begin(FrameType.Headers, Flag.EndHeaders | Flag.EndStream, stream.id);
-      this.encoder.begin(this.writer);
-      encodeTrailers(this.encoder, this.writer, trailers);
-      this.writer.end();
-    } else if (!this.writer.endWithLast(stream.id)) this.writer.endStream(stream.id);
-    this.owner.onOutput();
-    stream.isLocalEnded = true;
-    this.#finish(stream);
-  }
-
-  /** Whether more may be given for the stream; if not, its user is told when it may. */
-  isFlowing(stream: Stream): boolean {
-    if (stream.queuedBytes === 0 && !this.isCongested) return true;
-    if (!stream.isClosed) this.#wait(stream);
-    return false;
-  }
-
-  #wait(stream: Stream): void {
-    if (stream.isWaiting) return;
-    stream.isWaiting = true;
-    // It has only just begun to wait.
-    stream.hasMoved = true;
-    this.#waiting.push(stream);
-  }
-
-  #stopWaiting(stream: Stream): void {
-    stream.isWaiting = false;
-    const at = this.#waiting.indexOf(stream);
-    if (at >= 0) this.#waiting.splice(at, 1);
-  }
-
-  /** The position of the first byte that could not be written. */
-  #write(stream: Stream, bytes: Buffer, start: number, end: number): number {
-    let at = start;
-    while (at < end && !this.isOutputBlocked) {
-      const count = Math.min(end - at, usualFrameBytes, stream.sendWindow, this.#sendWindow);
-      if (count <= 0) break;
-      this.writer.data(stream.id, bytes, at, at + count);
-      stream.sendWindow -= count;
-      this.#sendWindow -= count;
-      this.#control.earn(earnedByFrame);
-      at += count;
-      if (this.writer.size >= flushBytes && !this.owner.sendOutput()) this.isOutputBlocked = true;
-    }
-    if (at > start) this.owner.onOutput();
-    return at;
-  }
-
-  /** The socket takes bytes again. */
-  resumeOutput(): void {
-    this.isOutputBlocked = false;
-    this.pump();
-  }
-
-  /** Those that wait get a frame each in turn, for as long as there is room. */
-  pump(): void {
-    let stuck = 0;
-    while (stuck < this.#waiting.length && !this.isOutputBlocked && !this.isFailed) {
-      const stream = this.#waiting.shift()!;
-      const before = stream.queuedBytes;
-      if (before > 0) this.#writeQueued(stream);
-      if (stream.isClosed) continue;
-      if (stream.queuedBytes > 0 || this.isCongested) {
-        this.#waiting.push(stream);
-        stuck = stream.queuedBytes < before ? 0 : stuck + 1;
-      } else {
-        stream.isWaiting = false;
-        stuck = 0;
-        if (stream.endsAfterQueue) this.#writeEnd(stream, stream.trailers ?? nothing);
-        else stream.user?.onStreamWritable();
-      }
-    }
-  }
-
-  #writeQueued(stream: Stream): void {
-    const { first } = stream;
-    const written = this.#write(stream, first, 0, Math.min(first.length, usualFrameBytes));
-    if (written === 0) return;
-    stream.drop(written);
-    stream.hasMoved = true;
-    this.queuedBytes -= written;
-  }
-
-  // Ends
-
-  /** Ends a stream at once; its user is told. */
-  resetStream(stream: Stream, code: ErrorCode): void {
-    if (stream.isClosed) return;
-    this.sendReset(stream.id, code);
-    this.#close(stream, true, code);
-  }
-
-  /** A stream that the peer has never looked at. */
-  protected loseStream(stream: Stream, code: ErrorCode): void {
-    this.#close(stream, true, code);
-  }
-
-  /** Our side is done with a stream of which nobody wants the rest; its user is not told. */
-  abandon(stream: Stream, code: ErrorCode): void {
-    stream.user = undefined;
-    this.resetStream(stream, code);
-  }
-
-  /** Nobody wants what the peer still sends: it is told so when our side has ended. */
-  dropRest(stream: Stream): void {
-    stream.user = undefined;
-    stream.isRestUnwanted = true;
-    this.#finish(stream);
-  }
-
-  /** Resets streams whose windows the peer has not opened since the last call, although something waits for it. */
-  resetStalled(): void {
-    const waiting = [...this.#waiting];
-    const hasAnyMoved = waiting.some((stream) => stream.hasMoved);
-    for (const stream of waiting) {
-      // Others with windows of their own wait for their turn at that of the connection, or for the socket.
-      const isItsOwn = stream.sendWindow <= 0 || !hasAnyMoved;
-      const isStalled = stream.queuedBytes > 0 && !stream.hasMoved && isItsOwn && !this.isOutputBlocked;
-      stream.hasMoved = false;
-      if (isStalled) this.resetStream(stream, ErrorCode.EnhanceYourCalm);
-    }
-  }
-
-  protected sendReset(streamId: number, code: ErrorCode): void {
-    // A reset that we are made to send costs as much as one that we are sent.
-    if (code !== ErrorCode.NoError && !this.#ownResets.take(this.owner.now()))
-      return this.fail(ErrorCode.EnhanceYourCalm);
-    this.writer.reset(streamId, code);
-    this.owner.onStreamReset(code);
-    this.closed.add(streamId, true);
-    this.owner.onOutput();
-  }
-
-  #finish(stream: Stream): void {
-    if (!stream.isLocalEnded || stream.isClosed) return;
-    if (stream.isRemoteEnded) this.closed.add(stream.id, false);
-    else if (stream.isRestUnwanted) this.sendReset(stream.id, ErrorCode.NoError);
-    else return;
-    this.#close(stream, false, ErrorCode.NoError);
-  }
-
-  #close(stream: Stream, isTold: boolean, code: number): void {
-    if (stream.isClosed) return;
-    stream.isClosed = true;
-    this.streams.delete(stream.id);
-    this.queuedBytes -= stream.queuedBytes;
-    stream.clear();
-    if (stream.isWaiting) this.#stopWaiting(stream);
-    const { user } = stream;
-    stream.user = undefined;
-    if (isTold) user?.onStreamClosed(code);
-    if (this.streams.size === 0 && !this.isFailed) this.owner.onQuiet();
+    this.finish(stream);
   }
 
   /** The connection cannot be trusted any more, or never could. */
-  fail(code: ErrorCode): void {
+  override fail(code: ErrorCode): void {
     if (this.isFailed) return;
     this.isFailed = true;
     this.#reader.stop();
@@ -671,11 +432,5 @@ export abstract class Session implements FrameSink {
     this.writer.goAway(Math.min(this.lastRemoteId, this.lastStreamId), code);
     this.closeStreams(code);
     this.owner.onSessionFailed(code);
-  }
-
-  /** The connection is gone. */
-  closeStreams(code: number): void {
-    this.isFailed = true;
-    for (const stream of this.streams.values()) this.#close(stream, true, code);
   }
 }

@@ -12,6 +12,8 @@ export interface StreamUser {
   onStreamEnd(trailers: FieldSection | undefined): void;
   /** Everything that was waiting has left. */
   onStreamWritable(): void;
+  /** Too much waits on the connection, of this stream or of others: whoever gives more for it should ask isFlowing first. */
+  onStreamCongested(): void;
   /** The last event: the stream is gone before both sides have ended. `code` as in a RST_STREAM. */
   onStreamClosed(code: number): void;
 }

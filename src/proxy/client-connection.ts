@@ -1,16 +1,13 @@
 // One HTTP/1.1 client connection: requests one after the other, each answered before the next is read.
 //
-//   [Preface] --> Open -- last response, fault, drain --> Lingering -- peer's FIN, or 2 s --> Closed
-//                   \---- 101 --> the same, but for bytes that are no longer HTTP
-//                    \---- reset, idle too long -------------------------------------------> Closed
-//
-// Preface: a peer in the ranges of the PROXY protocol first says whom it speaks for.
+//   Open -- last response, fault, drain --> Lingering -- peer's FIN, or 2 s --> Closed
+//     \---- 101 --> the same, but for bytes that are no longer HTTP            /
+//      \---- reset ---------------------------------------------------------/
 import type { FaultCode } from '#http/fault.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import type { FieldSection } from '#http/field-section.ts';
 import type { RequestHead, ResponseHead } from '#http/message-head.ts';
 import { addChunk, lastChunk, lastChunkSize, writeTrailers } from '#h1/chunk-writer.ts';
-import { connectionPreface } from '#h2/frame.ts';
 import { RequestParser } from '#h1/request-parser.ts';
 import type { RequestSink } from '#h1/request-parser.ts';
 import { Timer } from '#transport/timer-wheel.ts';
@@ -21,7 +18,6 @@ import type { HeaderChanges } from '#filter/header-changes.ts';
 import type { Downstream } from './downstream.ts';
 import type { Exchange } from './exchange.ts';
 import type { ProxyContext } from './proxy-context.ts';
-import { Http2Connection } from './http2-connection.ts';
 import { LingeringClose } from './lingering-close.ts';
 import type { Peer, Security } from './peer.ts';
 import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
@@ -40,9 +36,6 @@ import type { Tunnel } from './tunnel.ts';
 const State = { Open: 0, Lingering: 1, Closed: 2 } as const;
 type State = (typeof State)[keyof typeof State];
 
-/** No method of HTTP/1 begins like this. */
-const prefaceStartBytes = 'PRI '.length;
-const nothing = Buffer.alloc(0);
 /** What the kernel sends before it hears from the peer: ten segments (RFC 6928). */
 const oneFlightBytes = 14_000;
 /** How long a connection may be silent once a drain has begun. */
@@ -87,8 +80,6 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   /** After a 101. */
   #tunnel: Tunnel | undefined = undefined;
   #hasHeadTimer = true;
-  /** First bytes that may be those of HTTP/2; undefined once it is known. With TLS it is known from the start. */
-  #opening: Buffer | undefined;
   #lingering: LingeringClose | undefined = undefined;
 
   constructor(context: ProxyContext, owner: ConnectionOwner, socket: Socket, peer: Peer) {
@@ -97,17 +88,14 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#socket = socket;
     this.#peer = peer;
     this.security = peer.security;
-    this.#opening = peer.security === undefined ? nothing : undefined;
     this.#parser = new RequestParser(this, context.limits);
     this.#timer = new Timer(this);
     this.idleSinceMs = context.now();
-    this.#setTimer(context.table?.settings.headTimeoutMs ?? 0);
+    context.timers.restart(this.#timer, context.table?.settings.headTimeoutMs ?? 0);
   }
 
   get isIdle(): boolean {
-    const isBetween =
-      this.#parser.isBetweenMessages && (this.#opening === undefined || this.#opening === nothing);
-    return this.#state === State.Open && this.#exchange === undefined && isBetween;
+    return this.#state === State.Open && this.#exchange === undefined && this.#parser.isBetweenMessages;
   }
 
   /** Every response says it. */
@@ -115,7 +103,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
 
   closeWaiting(): void {
     if (this.isIdle) this.#linger();
-    else if (this.#state === State.Open && this.#exchange === undefined) this.#refuse('head-timeout');
+    else if (this.#state === State.Open && this.#exchange === undefined) this.refuse('head-timeout');
   }
 
   /** A body that reads until close must not look complete. */
@@ -142,37 +130,8 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   onBytes(bytes: Buffer): void {
     this.#lingering?.onBytes();
     if (this.#state !== State.Open) return;
-    if (this.#peer.isUnknown) this.#introduce(bytes);
-    else if (this.#opening !== undefined) this.#open(bytes);
-    else if (this.#pending !== undefined) this.#pending = Buffer.concat([this.#pending, bytes]);
+    if (this.#pending !== undefined) this.#pending = Buffer.concat([this.#pending, bytes]);
     else this.#read(bytes);
-  }
-
-  #introduce(bytes: Buffer): void {
-    const rest = this.#peer.introduce(this.#context, bytes);
-    if (rest === undefined) this.#refuse('proxy-header-invalid');
-    else if (rest.length > 0) this.#open(rest);
-  }
-
-  /** Whether it is HTTP/1 after all, its first bytes say (RFC 9113 3.3). */
-  #open(more: Buffer): void {
-    const opening = this.#opening ?? nothing;
-    const bytes = opening.length === 0 ? more : Buffer.concat([opening, more]);
-    const length = Math.min(bytes.length, prefaceStartBytes);
-    if (bytes.compare(connectionPreface, 0, length, 0, length) !== 0) {
-      this.#opening = undefined;
-      this.#read(bytes);
-    } else if (length < prefaceStartBytes) this.#opening = Buffer.from(bytes);
-    else this.#becomeHttp2(bytes);
-  }
-
-  #becomeHttp2(bytes: Buffer): void {
-    this.#state = State.Closed;
-    this.#context.timers.clear(this.#timer);
-    const connection = new Http2Connection(this.#context, this.#owner, this.#socket, this.#peer);
-    this.#socket.events = connection;
-    this.#owner.onConnectionReplaced(this, connection);
-    connection.onBytes(bytes);
   }
 
   onEnd(): void {
@@ -210,7 +169,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
         break;
       }
       at = this.#parser.push(bytes, at, bytes.length);
-      if (this.#parser.fault !== undefined) this.#refuse(this.#parser.fault);
+      if (this.#parser.fault !== undefined) this.refuse(this.#parser.fault);
     }
     this.#isReading = false;
     this.#exchange?.onRequestTurnEnd();
@@ -250,7 +209,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#setPaused(mustPause);
     if (this.#exchange === undefined && !this.#parser.isBetweenMessages && !this.#hasHeadTimer) {
       this.#hasHeadTimer = true;
-      this.#setTimer(this.#context.table?.settings.headTimeoutMs ?? 0);
+      this.#context.timers.restart(this.#timer, this.#context.table?.settings.headTimeoutMs ?? 0);
     }
   }
 
@@ -306,13 +265,17 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   }
 
   /** Bytes that cannot be trusted: the answer is the last thing that happens here. */
-  #refuse(code: FaultCode): void {
+  refuse(code: FaultCode): void {
     this.#keepAlive = false;
     if (this.#exchange === undefined) this.#method = '';
     (this.#exchange ?? this.#beginResponse()).refuse(code);
   }
 
   // Answering
+
+  accepts(): boolean {
+    return true;
+  }
 
   sendInterim(head: ResponseHead, changes: HeaderChanges | undefined): void {
     if (this.#minorVersion === 0) return;
@@ -441,7 +404,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#hasHeadTimer = false;
     const idleMs = this.#context.table?.settings.clientIdleTimeoutMs ?? 0;
     // A response that began before the drain did could not say that the connection ends with it.
-    this.#setTimer(this.#context.isDraining ? drainIdleMs : idleMs);
+    this.#context.timers.restart(this.#timer, this.#context.isDraining ? drainIdleMs : idleMs);
     this.resumeRequest();
   }
 
@@ -466,13 +429,8 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#lingering = new LingeringClose(this.#context, this.#socket, () => this.destroy());
   }
 
-  #setTimer(delayMs: number): void {
-    if (delayMs > 0) this.#context.timers.set(this.#timer, delayMs);
-    else this.#context.timers.clear(this.#timer);
-  }
-
   onTimer(): void {
     if (this.isIdle) this.#linger();
-    else if (this.#exchange === undefined) this.#refuse('head-timeout');
+    else if (this.#exchange === undefined) this.refuse('head-timeout');
   }
 }

@@ -19,6 +19,8 @@ export interface Downstream {
   readonly isBlocked: boolean;
   /** Where this request comes from. */
   forwardingOf(head: RequestHead): Forwarding;
+  /** False: in the client's version of HTTP this final head, or 101, would say what the backend has not said. */
+  accepts(head: ResponseHead): boolean;
   sendInterim(head: ResponseHead, changes: HeaderChanges | undefined): void;
   /** `changes`: what the rule does to its fields. */
   sendHead(head: ResponseHead, changes: HeaderChanges | undefined): void;

@@ -15,9 +15,8 @@ import type { RequestHead, ResponseHead } from '#http/message-head.ts';
 import { isIdempotent } from '#http/method.ts';
 import { newRequestId } from '#http/request-id.ts';
 import { writeTrailers } from '#h1/chunk-writer.ts';
-import type { Settings } from '#model/route-model.ts';
 import type { Endpoint } from '#upstream/endpoint.ts';
-import { UpstreamConnection } from '#upstream/upstream-connection.ts';
+import { openRequest } from '#upstream/open-request.ts';
 import type { UpstreamRequest, UpstreamUser } from '#upstream/upstream-request.ts';
 import { BodyPace, paceCheckMs } from './body-pace.ts';
 import type { Downstream } from './downstream.ts';
@@ -167,34 +166,10 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#isUpstreamBlocked = false;
     this.#state = State.Connecting;
     this.#timer.waitAgain();
-    const request = this.#open(endpoint, again !== undefined, settings);
+    const isRepeatable = isIdempotent(this.request.method);
+    const request = openRequest(this.#context, endpoint, this, again !== undefined, isRepeatable, settings);
     this.#connection = request;
     if (request.isOpen) this.#forwardHead(request);
-  }
-
-  /** `isFresh`: over no connection that was there before. */
-  #open(endpoint: Endpoint, isFresh: boolean, settings: Settings): UpstreamRequest {
-    const { connectTimeoutMs, upstreamIdleTimeoutMs } = settings;
-    if (endpoint.protocol === 'HTTP/2')
-      return endpoint.http2.request(
-        this.#context,
-        endpoint,
-        this,
-        connectTimeoutMs,
-        upstreamIdleTimeoutMs,
-        isFresh,
-      );
-    const pooled = isFresh ? undefined : this.#takePooled(endpoint);
-    if (pooled !== undefined) {
-      pooled.use(this);
-      return pooled;
-    }
-    return new UpstreamConnection(this.#context, endpoint, this, connectTimeoutMs, upstreamIdleTimeoutMs);
-  }
-
-  #takePooled(endpoint: Endpoint): UpstreamConnection | undefined {
-    if (isIdempotent(this.request.method)) return endpoint.takeIdle();
-    return endpoint.takeTrusted(this.#context.now());
   }
 
   onUpstreamOpen(): void {
@@ -277,6 +252,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   }
 
   onResponseHead(head: ResponseHead): void {
+    if (!this.downstream.accepts(head)) return this.#fail('backend-malformed');
     this.#state = State.Responding;
     this.status = head.status;
     this.#timer.watch(this.request.route!.timeouts.idleMs);
@@ -301,7 +277,11 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
 
   // Tunnel
 
-  onSwitch(head: ResponseHead): Tunnel {
+  onSwitch(head: ResponseHead): Tunnel | undefined {
+    if (!this.downstream.accepts(head)) {
+      this.#fail('backend-malformed');
+      return undefined;
+    }
     this.#state = State.Tunneling;
     this.status = head.status;
     this.#timer.stop();
@@ -390,7 +370,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#state = State.Waiting;
     this.#timer.wait(this.request.route!.timeouts);
     // A client that takes nothing just now gets its answer when it does.
-    if (this.downstream.isBlocked) this.#connection?.pause();
+    if (!this.downstream.flush()) this.#connection?.pause();
   }
 
   onDeadline(): void {

@@ -51,6 +51,7 @@ export class Http2Connection
   #watchedBlockMs = 0;
   /** When streams were looked at last that take nothing. */
   #lookedMs = 0;
+  /** What waited at that look; 0 as soon as all of it has left: the next bytes may be as many. */
   #unreadBytes = 0;
   #isEndAnnounced = false;
   #lingering: LingeringClose | undefined = undefined;
@@ -65,7 +66,7 @@ export class Http2Connection
     this.#timer = new Timer(this);
     this.idleSinceMs = context.now();
     this.session = new ServerSession(this, context.serverReading);
-    this.#setTimer(context.table?.settings.headTimeoutMs ?? 0);
+    this.#context.timers.restart(this.#timer, context.table?.settings.headTimeoutMs ?? 0);
   }
 
   get isIdle(): boolean {
@@ -84,7 +85,7 @@ export class Http2Connection
     const { blockSinceMs } = this.session;
     if (blockSinceMs === this.#watchedBlockMs) return;
     this.#watchedBlockMs = blockSinceMs;
-    if (blockSinceMs > 0 && this.#headTimeoutMs > 0) this.#setTimer(this.#headTimeoutMs);
+    if (blockSinceMs > 0 && this.#headTimeoutMs > 0) this.#watch(this.#headTimeoutMs);
   }
 
   #endTurn(): void {
@@ -114,7 +115,7 @@ export class Http2Connection
   #begin(stream: Stream, isEnd: boolean): Http2Stream {
     if (this.session.openStreams === 1) {
       this.#lookedMs = this.now();
-      this.#setTimer(stallMs);
+      this.#watch(stallMs);
     }
     return new Http2Stream(this.#context, this, this.#peer, stream, isEnd);
   }
@@ -127,7 +128,8 @@ export class Http2Connection
     this.idleSinceMs = this.now();
     if (this.#state !== State.Open) return;
     if (this.#isEndAnnounced) this.onOutput();
-    else this.#setTimer(this.#context.table?.settings.clientIdleTimeoutMs ?? 0);
+    else if (this.session.blockSinceMs > 0) this.#watch(this.#headTimeoutMs);
+    else this.#watch(this.#context.table?.settings.clientIdleTimeoutMs ?? 0);
   }
 
   onEnd(): void {
@@ -180,6 +182,7 @@ export class Http2Connection
   onDrain(): void {
     if (this.#state !== State.Open) return;
     this.#setPaused(false);
+    this.#unreadBytes = 0;
     this.session.resumeOutput();
   }
 
@@ -199,11 +202,12 @@ export class Http2Connection
     if (this.#state !== State.Open || this.#isEndAnnounced) return;
     this.#isEndAnnounced = true;
     this.session.announceEnd();
-    this.#setTimer(announcedMs);
+    this.#context.timers.restart(this.#timer, announcedMs);
   }
 
   closeWaiting(): void {
     if (this.#state !== State.Open) return;
+    this.#isEndAnnounced = true;
     this.session.refuseNewStreams();
     if (this.isIdle) this.#linger();
   }
@@ -228,17 +232,17 @@ export class Http2Connection
     return this.#context.table?.settings.headTimeoutMs ?? 0;
   }
 
-  #setTimer(delayMs: number): void {
-    if (delayMs > 0) this.#context.timers.set(this.#timer, delayMs);
-    else this.#context.timers.clear(this.#timer);
+  /** As restart, but nothing puts off the second GOAWAY of a drain. */
+  #watch(delayMs: number): void {
+    if (!this.#isSecondGoAwayDue) this.#context.timers.restart(this.#timer, delayMs);
+  }
+
+  get #isSecondGoAwayDue(): boolean {
+    return this.#isEndAnnounced && !this.session.takesNoStreams;
   }
 
   onTimer(): void {
-    if (this.#isEndAnnounced && !this.session.takesNoStreams) {
-      this.session.refuseNewStreams();
-      this.#setTimer(stallMs);
-      return;
-    }
+    if (this.#isSecondGoAwayDue) this.session.refuseNewStreams();
     const { blockSinceMs } = this.session;
     const blockLeftMs = blockSinceMs === 0 ? Infinity : blockSinceMs + this.#headTimeoutMs - this.now();
     if (blockLeftMs <= 0 && this.#headTimeoutMs > 0) {
@@ -251,7 +255,10 @@ export class Http2Connection
     }
     if (this.now() - this.#lookedMs >= stallMs && !this.#lookForStalls()) return;
     const stallLeftMs = this.#lookedMs + stallMs - this.now();
-    this.#setTimer(Math.max(1, blockLeftMs > 0 ? Math.min(blockLeftMs, stallLeftMs) : stallLeftMs));
+    this.#context.timers.restart(
+      this.#timer,
+      Math.max(1, blockLeftMs > 0 ? Math.min(blockLeftMs, stallLeftMs) : stallLeftMs),
+    );
   }
 
   /** False: nothing of what waits has been taken since the last look, and the connection is gone. */

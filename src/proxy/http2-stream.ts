@@ -176,11 +176,22 @@ export class Http2Stream implements Downstream, StreamUser {
     else this.#exchange?.onDownstreamDrain();
   }
 
+  onStreamCongested(): void {
+    // A tunnel asks with everything that it sends.
+    if (this.#tunnel === undefined) this.#exchange?.onUpstreamTurnEnd();
+  }
+
   onStreamClosed(): void {
     this.#exchange?.onDownstreamClose();
   }
 
   // The response
+
+  /** Over HTTP/2 any success opens the WebSocket, and the proof that the backend means it is for us to see (RFC 8441 5). */
+  accepts(head: ResponseHead): boolean {
+    if (this.#webSocketKey === '') return true;
+    return head.status === 101 ? provesKey(head, this.#webSocketKey) : head.status >= 300;
+  }
 
   sendInterim(head: ResponseHead, changes: HeaderChanges | undefined): void {
     writeInterimHead(this.#context.headWriter, head, changes);
@@ -219,11 +230,6 @@ export class Http2Stream implements Downstream, StreamUser {
   }
 
   sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void {
-    if (!provesKey(head, this.#webSocketKey)) {
-      // Over HTTP/1 the client would find that out; over HTTP/2 it is ours to.
-      this.#owner.session.resetStream(this.#stream, ErrorCode.InternalError);
-      return;
-    }
     this.#hasFinalHead = true;
     this.#framing = 'Chunked';
     this.#tunnel = tunnel;
@@ -260,7 +266,9 @@ export class Http2Stream implements Downstream, StreamUser {
   }
 
   abort(): void {
-    this.#owner.session.abandon(this.#stream, ErrorCode.InternalError);
+    // RFC 8441 5: what the end of a connection is to a WebSocket, CANCEL is to its stream.
+    const code = this.#tunnel === undefined ? ErrorCode.InternalError : ErrorCode.Cancel;
+    this.#owner.session.abandon(this.#stream, code);
   }
 
   flush(): boolean {

@@ -2,9 +2,8 @@
 import { clock } from '#transport/clock.ts';
 import type { SecureTransport } from '#transport/secure-transport.ts';
 import type { Listener, ListenOptions, Socket, SocketEvents } from '#transport/transport.ts';
-import { ClientConnection } from './client-connection.ts';
 import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
-import { Peer } from './peer.ts';
+import { PlainGreeting } from './plain-greeting.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import type { ServingTable } from './serving-table.ts';
 import { TlsGreeting } from './tls-greeting.ts';
@@ -41,10 +40,11 @@ export class ProxyServer implements ConnectionOwner {
 
   /** Resolves to the bound port. Rejects when the address cannot be bound. */
   listen(options: ListenOptions): Promise<number> {
-    return this.#listen(this.#context.transport, options, (socket) => {
-      const peer = new Peer(this.#context, socket.remoteAddress, 'http');
-      return new ClientConnection(this.#context, this, socket, peer);
-    });
+    return this.#listen(
+      this.#context.transport,
+      options,
+      (socket) => new PlainGreeting(this.#context, this, socket),
+    );
   }
 
   /** As listen, for clients that speak TLS. */
@@ -100,6 +100,7 @@ export class ProxyServer implements ConnectionOwner {
   onConnectionReplaced(before: OpenConnection, after: OpenConnection): void {
     // One that made way has been counted out, and is ended already.
     if (this.#connections.delete(before)) this.#connections.add(after);
+    if (this.#context.isDraining) after.announceEnd();
   }
 
   onConnectionClosed(connection: OpenConnection): void {

@@ -9,7 +9,7 @@ import type { SecureContext } from 'node:tls';
 import { NodeSocket, nodeTransport } from './node.ts';
 import { certificatesOf, connectSecurely, createServerTrust } from './node-tls-client.ts';
 import type { ClientProof, SecureEvents, SecureTransport, TlsContext } from './secure-transport.ts';
-import { ciphers } from './tls-ciphers.ts';
+import { ciphers, groups } from './tls-ciphers.ts';
 import type { Socket } from './transport.ts';
 
 interface Made {
@@ -55,6 +55,7 @@ export const nodeSecureTransport: SecureTransport = {
       key: pairs.map(({ key }) => key),
       minVersion: `TLSv${minVersion}`,
       ciphers,
+      ecdhCurve: groups,
       honorCipherOrder: true,
       sessionIdContext: sessionScope,
       ticketKeys,

@@ -57,6 +57,12 @@ export class TimerWheel {
     this.#count++;
   }
 
+  /** As set; a delay of 0 means none. */
+  restart(timer: Timer, delayMs: number): void {
+    if (delayMs > 0) this.set(timer, delayMs);
+    else this.clear(timer);
+  }
+
   clear(timer: Timer): void {
     if (!timer.isSet) return;
     if (timer.previous === undefined) this.#slots[timer.dueTick % slots] = timer.next;

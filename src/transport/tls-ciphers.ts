@@ -12,3 +12,6 @@ export const ciphers: string = [
   'ECDHE-ECDSA-CHACHA20-POLY1305',
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':');
+
+/** Key exchanges, the preferred one first: with a post-quantum part where the client has one, no finite fields, no rarities. */
+export const groups = 'X25519MLKEM768:X25519:P-256:P-384';

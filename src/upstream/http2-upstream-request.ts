@@ -80,6 +80,10 @@ export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
     this.#user?.onUpstreamDrain();
   }
 
+  onStreamCongested(): void {
+    // Whoever sends a body asks at the end of every turn.
+  }
+
   // The response
 
   onStreamHead(head: ResponseHead): void {

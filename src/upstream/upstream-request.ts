@@ -46,8 +46,8 @@ export interface UpstreamUser {
   onResponseBody(bytes: Buffer, start: number, end: number): void;
   /** The response is complete; the request is no longer the user's. `trailers` are valid until this returns. */
   onResponseEnd(trailers: FieldSection | undefined): void;
-  /** The 101 that the request asked for. Returns who hears of the connection from here on. */
-  onSwitch(head: ResponseHead): TunnelUser;
+  /** The 101 that the request asked for. Returns who hears of the connection from here on; undefined: it has been ended. */
+  onSwitch(head: ResponseHead): TunnelUser | undefined;
   /** All events of one read have been delivered: what they caused can be sent in one write. */
   onUpstreamTurnEnd(): void;
   onUpstreamDrain(): void;

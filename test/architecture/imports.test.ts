@@ -19,8 +19,8 @@ const mayImport: Readonly<Record<string, readonly string[] | typeof everything>>
   filter: ['http', 'model'],
   // A compiled route holds its compiled filters.
   route: ['model', 'filter'],
-  // Certificates as values: what may be judged of them without a socket.
-  tls: ['model'],
+  // Certificates as values: what may be judged of them without a socket; transport only says what a handshake has shown.
+  tls: ['model', 'transport'],
   translate: ['api', 'model', 'tls'],
   cluster: ['kube'],
   // Its logs and counters are handed to it.

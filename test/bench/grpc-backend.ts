@@ -39,6 +39,8 @@ class Call implements StreamUser {
 
   onStreamWritable(): void {}
 
+  onStreamCongested(): void {}
+
   onStreamClosed(): void {}
 }
 

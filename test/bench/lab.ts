@@ -55,10 +55,10 @@ export class Lab {
     lab.#secureBackends = [await freePort(), await freePort()];
     lab.writeFile(backendPairFile, backendPair);
     lab.writeFile(backendAuthorityFile, backendAuthority);
-    const ports = { plain: lab.backends, secure: lab.#secureBackends };
-    const conf = lab.writeFile('backend.conf', backendConf(lab.folder, ports));
+    const ports = [...lab.backends, ...lab.#secureBackends];
+    const conf = lab.writeFile('backend.conf', backendConf(lab.folder, lab.backends, lab.#secureBackends));
     const backend = lab.start(loadCore, 'nginx', ['-p', lab.folder, '-c', conf]);
-    for (const port of [...lab.backends, ...lab.#secureBackends]) await untilListening(port, backend);
+    for (const port of ports) await untilListening(port, backend);
     const program = [join(root, 'test/bench/grpc-backend.ts'), ...lab.#http2Backends.map(String)];
     const grpcBackend = lab.start(loadCore, lab.binary('bun'), program);
     for (const port of lab.#http2Backends) await untilListening(port, grpcBackend);

@@ -6,18 +6,16 @@ import type { Scene } from './scene.ts';
 /** More than the idle connections that are opened; haproxy's table of descriptors counts each of them twice. */
 const maxConnections = 12_000;
 
-export interface BackendPorts {
-  readonly plain: readonly number[];
-  /** The same as plain, with TLS. */
-  readonly secure: readonly number[];
-}
-
 /**
  * Files of known sizes under /10k, /1m and /chunked, a short text under /tiny and everything below it. A filter that
  * may change the length makes nginx send chunks, one for each of its buffers; the text that it looks for is long, so
  * that it skips nearly all of what it searches.
  */
-export function backendConf(folder: string, { plain, secure }: BackendPorts): string {
+export function backendConf(
+  folder: string,
+  ports: readonly number[],
+  securePorts: readonly number[],
+): string {
   return `
 daemon off; master_process off; worker_processes 1;
 pid ${folder}/backend.pid; error_log ${folder}/backend.log warn;
@@ -26,8 +24,8 @@ http {
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; keepalive_timeout 3600s;
   client_max_body_size 0; ${temporaryPaths(folder)}
   server {
-    ${plain.map((port) => `listen 127.0.0.1:${port} backlog=4096;`).join(' ')}
-    ${secure.map((port) => `listen 127.0.0.1:${port} ssl backlog=4096;`).join(' ')}
+    ${ports.map((port) => `listen 127.0.0.1:${port} backlog=4096;`).join(' ')}
+    ${securePorts.map((port) => `listen 127.0.0.1:${port} ssl backlog=4096;`).join(' ')}
     ssl_certificate ${folder}/${backendPairFile}; ssl_certificate_key ${folder}/${backendPairFile};
     ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
     root ${folder}/files;

@@ -64,12 +64,7 @@ describe('cert-manager', { skip }, () => {
     if ('missing' in crds) return;
     cluster = await TestCluster.start(3);
     certManager = await CertManager.install(cluster, crds.folder, issuerRef.name);
-    const backend = await echoBackend(
-      { after: (close) => closing.push(close as () => unknown) },
-      'shop',
-      0,
-      backendAddress,
-    );
+    const backend = await echoBackend({ after: (close) => closing.push(close) }, 'shop', 0, backendAddress);
     const shop = yaml(...service('shop', [backend.port], backendAddress));
     await cluster.apply(shop);
     await cluster.createNamespace('rival');

@@ -31,12 +31,7 @@ describe('chaos', { skip }, () => {
 
   before(async () => {
     cluster = await TestCluster.start(3);
-    backend = await echoBackend(
-      { after: (close) => closing.push(close as () => unknown) },
-      'steady',
-      0,
-      backendAddress,
-    );
+    backend = await echoBackend({ after: (close) => closing.push(close) }, 'steady', 0, backendAddress);
     const operator = await cluster.startOperator();
     await cluster.apply(
       yaml(...service('steady', [backend.port], backendAddress), simpleRoute('steady.test', 'steady')),

@@ -60,7 +60,7 @@ const ingress = {
   },
 };
 
-/** What the old build cannot do: a host that speaks TLS 1.3 alone. */
+/** What the old build cannot do: a host that speaks TLS 1.3 alone, and a backend that speaks HTTP/2. */
 function newOnly(): readonly unknown[] {
   const { certificate, keyPem } = issue({ dnsNames: ['secure.test'] });
   return [
@@ -75,6 +75,23 @@ function newOnly(): readonly unknown[] {
       hostnames: ['secure.test'],
       tls: { certificateRefs: [{ name: 'secure' }], plaintext: 'Serve', minVersion: '1.3' },
       rules: [{ backendRefs: toSteady }],
+    }),
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'elsewhere' },
+      spec: { ports: [{ port: 80, appProtocol: 'kubernetes.io/h2c' }] },
+    },
+    // The wider rule of the same host must not take what the narrower one cannot serve yet.
+    route('outside', {
+      hostnames: ['outside.test'],
+      rules: [
+        {
+          matches: [{ path: { type: 'PathPrefix', value: '/elsewhere' } }],
+          backendRefs: [{ name: 'elsewhere', port: 80 }],
+        },
+        { backendRefs: toSteady },
+      ],
     }),
   ];
 }
@@ -170,8 +187,11 @@ describe(`builds of schema ${oldSchema} and ${newestSchema} side by side`, { ski
 
     await cluster.apply(yaml(...newOnly()));
     const assertHeldBack = async (): Promise<void> => {
-      for (const type of ['Programmed', 'Ready']) await cluster.untilCondition('secure', type, tooOld);
+      for (const name of ['secure', 'outside'])
+        for (const type of ['Programmed', 'Ready']) await cluster.untilCondition(name, type, tooOld);
       // What is held back is told at once: nobody has to prove it.
+      await cluster.untilStatus('outside.test', 503, '/elsewhere');
+      await cluster.untilStatus('outside.test', 200);
       await cluster.untilStatus('secure.test', 200);
       assert.equal((await mixed.head()).schema, oldSchema);
       await mixed.move(3);
@@ -195,7 +215,7 @@ describe(`builds of schema ${oldSchema} and ${newestSchema} side by side`, { ski
     assert.equal(await lastOld.metric(unreadable), refused);
 
     await mixed.replace(lastOld, 'new');
-    await cluster.untilCondition('secure', 'Ready', 'True Programmed');
+    for (const name of ['secure', 'outside']) await cluster.untilCondition(name, 'Ready', 'True Programmed');
     assert.equal((await mixed.head()).schema, newestSchema);
     await mixed.move(3);
     await assertPlain();
@@ -268,7 +288,7 @@ describe(`builds of schema ${oldSchema} and ${newestSchema} side by side`, { ski
     await mixed.operator('new');
     await mixed.proxies('new', 'new');
     await applyPlain(...newOnly());
-    await cluster.untilCondition('secure', 'Ready', 'True Programmed');
+    for (const name of ['secure', 'outside']) await cluster.untilCondition(name, 'Ready', 'True Programmed');
     await mixed.observe();
     const [first] = cluster.proxies;
     const stuck = await mixed.follow(first!, 'old');

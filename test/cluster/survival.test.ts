@@ -84,12 +84,7 @@ describe('lists that are not what they say', { skip }, () => {
   before(async () => {
     cluster = await TestCluster.start(2);
     interposer = await Interposer.start(cluster.api);
-    backend = await echoBackend(
-      { after: (close) => closing.push(close as () => unknown) },
-      'b',
-      0,
-      backendAddress,
-    );
+    backend = await echoBackend({ after: (close) => closing.push(close) }, 'b', 0, backendAddress);
     operator = await startOperator();
     const names = hosts.map((host) => host.replace('.test', ''));
     await cluster.apply(yaml(...names.flatMap((name) => service(name, [backend.port], backendAddress))));

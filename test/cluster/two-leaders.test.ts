@@ -56,12 +56,7 @@ describe('two operators', { skip }, () => {
     cluster = await TestCluster.start(2);
     folder = mkdtempSync(join(tmpdir(), 'flint-clocks-'));
     followHead();
-    const backend = await echoBackend(
-      { after: (close) => closing.push(close as () => unknown) },
-      'steady',
-      0,
-      backendAddress,
-    );
+    const backend = await echoBackend({ after: (close) => closing.push(close) }, 'steady', 0, backendAddress);
     replicas = [await startReplica(1), await startReplica(2)];
     await cluster.apply(
       yaml(...service('steady', [backend.port], backendAddress), simpleRoute('steady.test', 'steady')),

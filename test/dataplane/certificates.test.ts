@@ -27,7 +27,10 @@ test('certificates are listed, counted and their ends told, and a key is shown n
   assert.deepEqual(JSON.parse(await page('/certificates')), []);
   const certificates = [certificateOf('x/b'), { ...certificateOf('x/a'), notAfter: '2026-05-01T00:00:00Z' }];
   const varied = variedModel();
-  const model = { ...varied, settings: { ...varied.settings, defaultCertificate: { kind: 'None' } as const } };
+  const model = {
+    ...varied,
+    settings: { ...varied.settings, defaultCertificate: { kind: 'None' } as const },
+  };
   const hosts = model.hosts.map((host) => ({ ...host, certificates: [] }));
   await dataPlane.apply(encode({ ...model, hosts, certificates }), 1);
   const { chain: _, key: __, ...shown } = certificateOf('x/b');

@@ -4,10 +4,11 @@ import { createServer as createHttpServer } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import type { TestContext } from 'node:test';
 
 /** Where what was opened is closed: a test, or the end of a suite. */
-export type Cleanup = Pick<TestContext, 'after'>;
+export interface Cleanup {
+  after(close: () => void): void;
+}
 
 export interface Echo {
   readonly backend: string;

@@ -217,6 +217,17 @@ test('HTTP/2 tells backends the same, and is believed as little', async (context
   assert.deepEqual(toldIn(text), { verify: 'SUCCESS', certificate: identity });
 });
 
+test('a chain has to end in a root: an intermediate CA by itself vouches for nobody', async (context) => {
+  const half = { ...staff, root: staff.intermediate };
+  const validation = { caCertificateRefs: [{ name: 'half' }], mode: 'AllowInsecureFallback' };
+  const more = [
+    authoritySecret('half', half),
+    routeWithTls('other.test', 'shop', { certificateRefs, validation }),
+  ];
+  const flint = await startFlint(context, yaml(...(await objects(context, ...more))));
+  assert.equal((await told(flint, 'other.test', clientOf(staff, alice))).verify, 'FAILED');
+});
+
 test('a certificate inside of a certificate is not that of the client', async (context) => {
   const flint = await scene(context);
   const inner = issue({ commonName: 'admin', dnsNames: ['admin.test'] });

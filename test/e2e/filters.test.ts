@@ -112,7 +112,7 @@ describe('filters', () => {
       route('shop', { hostnames: ['shop.test'], rules }),
       ...service('shop', [backend.port]),
     );
-    flint = await startFlint(context as never, manifests, ['--trusted-proxy', '127.0.0.2/32']);
+    flint = await startFlint(context, manifests, ['--trusted-proxy', '127.0.0.2/32']);
   });
   after(() => {
     for (const cleanup of cleanups) cleanup();

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import type { Cleanup } from './backends.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -122,11 +122,11 @@ function onLines(stream: NodeJS.ReadableStream | null, onLine: (line: string) =>
 }
 
 /**
- * Starts Flint on free ports and resolves when it listens. It is killed when the test ends, its folder removed.
+ * Starts Flint on free ports and resolves when it listens. It is killed when the test or the suite ends, its folder removed.
  * `descriptorLimit` is what `ulimit -n` says to it.
  */
 export async function startFlint(
-  context: TestContext,
+  context: Cleanup,
   manifests: string,
   args: readonly string[] = [],
   descriptorLimit?: number,

@@ -18,6 +18,8 @@ export class FloodClient implements FrameSink {
   readonly resets: number[] = [];
   /** The code of a GOAWAY. */
   goAway: number | undefined = undefined;
+  /** The last stream of each. */
+  readonly goAways: number[] = [];
   isClosed = false;
   readonly #socket: Socket;
   readonly #reader = new FrameReader(this);
@@ -25,7 +27,8 @@ export class FloodClient implements FrameSink {
   #dataFlags = 0;
   #wake: () => void = () => {};
 
-  constructor(context: Cleanup, port: number) {
+  /** `isSilent`: it says nothing before `greet`. */
+  constructor(context: Cleanup, port: number, isSilent = false) {
     this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
     this.#socket.on('error', () => {});
     this.#socket.on('data', (bytes: Buffer) => {
@@ -36,8 +39,12 @@ export class FloodClient implements FrameSink {
       this.isClosed = true;
       this.#wake();
     });
-    this.#socket.write(Buffer.concat([connectionPreface, settings([])]));
+    if (!isSilent) this.greet();
     context.after(() => this.close());
+  }
+
+  greet(): void {
+    this.#socket.write(Buffer.concat([connectionPreface, settings([])]));
   }
 
   /** In the notation of transcripts. */
@@ -66,6 +73,10 @@ export class FloodClient implements FrameSink {
     this.#socket.pause();
   }
 
+  resume(): void {
+    this.#socket.resume();
+  }
+
   close(): void {
     this.#socket.destroy();
   }
@@ -74,7 +85,9 @@ export class FloodClient implements FrameSink {
     if (type === FrameType.Headers) this.heads++;
     if (type === FrameType.Headers && (flags & Flag.EndStream) !== 0) this.ended++;
     if (type === FrameType.RstStream) this.resets.push(bytes.readUInt32BE(start));
-    if (type === FrameType.GoAway) this.goAway = bytes.readUInt32BE(start + 4);
+    if (type !== FrameType.GoAway) return;
+    this.goAways.push(bytes.readUInt32BE(start));
+    this.goAway = bytes.readUInt32BE(start + 4);
   }
 
   onDataBegin(flags: number): void {

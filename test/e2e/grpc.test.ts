@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { suite, test } from 'node:test';
+import { after, suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { status as Status } from '@grpc/grpc-js';
 import type { Client, ClientDuplexStream, ServiceError, StatusObject } from '@grpc/grpc-js';
 import { closedPort } from './backends.ts';
 import { startFlint } from './flint-process.ts';
-import type { FlintProcess } from './flint-process.ts';
 import { callUnary, grpcBackend, grpcClient, grpcObjects, identity, methods, repeats } from './grpc-echo.ts';
 import type { GrpcBackend } from './grpc-echo.ts';
 import { schemes } from './h2-clients.ts';
@@ -16,22 +15,19 @@ import type { Scheme } from './h2-clients.ts';
 import { yaml } from './manifests.ts';
 import { eventually, mib, residentBytesOf, settled } from './process-figures.ts';
 
+/** For all tests, one after the other: each has backends and a connection of its own. */
+const streams = ['--workers', '1', '--set', 'limits.concurrentStreams=1000'];
+const flint = await startFlint({ after }, yaml(...grpcObjects([])), streams);
+
 interface Scene {
-  readonly flint: FlintProcess;
   readonly backend: GrpcBackend;
   readonly client: Client;
 }
 
-async function scene(
-  context: TestContext,
-  scheme: Scheme,
-  rule: object = {},
-  args: readonly string[] = [],
-): Promise<Scene> {
+async function scene(context: TestContext, scheme: Scheme, rule: object = {}): Promise<Scene> {
   const backend = await grpcBackend(context);
-  const manifests = yaml(...grpcObjects([backend.port], rule));
-  const flint = await startFlint(context, manifests, ['--workers', '1', ...args]);
-  return { flint, backend, client: grpcClient(context, flint, scheme) };
+  await flint.apply(yaml(...grpcObjects([backend.port], rule)));
+  return { backend, client: grpcClient(context, flint, scheme) };
 }
 
 function chat(client: Client): ClientDuplexStream<Buffer, Buffer> {
@@ -145,10 +141,7 @@ for (const scheme of schemes)
     });
 
     test('1000 calls at once on one connection', async (context) => {
-      const { client, backend } = await scene(context, scheme, {}, [
-        '--set',
-        'limits.concurrentStreams=1000',
-      ]);
+      const { client, backend } = await scene(context, scheme);
       const calls = Array.from({ length: 1000 }, () => chat(client));
       const first = await Promise.all(calls.map((call, index) => said(call, `first of ${index}`)));
       assert.deepEqual(
@@ -164,10 +157,8 @@ for (const scheme of schemes)
     });
 
     test('our own answers are statuses: nobody home, no route, too slow', async (context) => {
-      const slow = await grpcBackend(context);
       const rule = { timeouts: { request: '300ms' } };
-      const flint = await startFlint(context, yaml(...grpcObjects([slow.port], rule)));
-      const client = grpcClient(context, flint, scheme);
+      const { client } = await scene(context, scheme, rule);
       const late = await callUnary(client, Buffer.from('x'), { metadata: { 'x-hang': '1' } });
       assert.equal(late.code, Status.DEADLINE_EXCEEDED);
       assert.match(late.details, /backend-timeout/);
@@ -184,7 +175,7 @@ for (const scheme of schemes)
     });
 
     test('a stream stays with its backend when others take its place', async (context) => {
-      const { flint, client, backend } = await scene(context, scheme);
+      const { client, backend } = await scene(context, scheme);
       const next = await grpcBackend(context);
       const both = chat(client);
       assert.equal(await said(both, 'before'), 'before');
@@ -200,7 +191,7 @@ for (const scheme of schemes)
     });
 
     test('a consumer that stops reading stops the backend, and loses nothing', async (context) => {
-      const { flint, client, backend } = await scene(context, scheme);
+      const { client, backend } = await scene(context, scheme);
       assert.equal((await callUnary(client, Buffer.from('x'))).code, Status.OK);
       const before = residentBytesOf(flint.pid);
       const count = 256;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { connect, constants } from 'node:http2';
 import type {
   ClientHttp2Session,
@@ -126,25 +126,32 @@ export function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
+/** Reads the request to its end. */
+export async function readAccount(request: IncomingMessage): Promise<Account> {
+  const hash = createHash('sha256');
+  let bodyBytes = 0;
+  for await (const piece of request) {
+    hash.update(piece as Buffer);
+    bodyBytes += (piece as Buffer).length;
+  }
+  const { rawHeaders, method = '', url = '' } = request;
+  const fields = rawHeaders.flatMap((name, index) =>
+    index % 2 === 0 ? [[name.toLowerCase(), rawHeaders[index + 1] ?? ''] as const] : [],
+  );
+  const trailers = request.trailers as Record<string, string>;
+  return { method, url, fields, bodyBytes, sha256: hash.digest('hex'), trailers };
+}
+
 /** Answers every request with an account of it. Resolves to the port. */
 export function accountBackend(context: Cleanup): Promise<number> {
   return httpBackend(context, (request, response) => {
-    const hash = createHash('sha256');
-    let bodyBytes = 0;
-    request.on('data', (piece: Buffer) => {
-      hash.update(piece);
-      bodyBytes += piece.length;
-    });
-    request.on('end', () => {
-      const { rawHeaders, method = '', url = '' } = request;
-      const fields = rawHeaders.flatMap((name, index) =>
-        index % 2 === 0 ? [[name.toLowerCase(), rawHeaders[index + 1] ?? ''] as const] : [],
-      );
-      const trailers = request.trailers as Record<string, string>;
-      const account: Account = { method, url, fields, bodyBytes, sha256: hash.digest('hex'), trailers };
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(account));
-    });
+    readAccount(request).then(
+      (account) => {
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify(account));
+      },
+      () => {},
+    );
   });
 }
 

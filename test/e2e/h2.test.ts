@@ -3,11 +3,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { ClientHttp2Session } from 'node:http2';
-import { suite, test } from 'node:test';
+import { after, suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { rawBackend } from './backends.ts';
 import { startFlint } from './flint-process.ts';
-import type { FlintProcess } from './flint-process.ts';
 import {
   accountBackend,
   accountOf,
@@ -24,27 +23,25 @@ import type { Scheme } from './h2-clients.ts';
 import { yaml } from './manifests.ts';
 import { mib, pause } from './process-figures.ts';
 
-interface Scene {
-  readonly flint: FlintProcess;
-  readonly session: ClientHttp2Session;
-}
+/** For all tests, one after the other: each has a backend and a connection of its own. */
+const flint = await startFlint({ after }, yaml(...sceneObjects([])), ['--workers', '1']);
 
 async function before(
   context: TestContext,
   scheme: Scheme,
   port: number,
   options: Parameters<typeof openSession>[2] = {},
-): Promise<Scene> {
-  const flint = await startFlint(context, yaml(...sceneObjects([port])), ['--workers', '1']);
+): Promise<ClientHttp2Session> {
+  await flint.apply(yaml(...sceneObjects([port])));
   const session = await openSession(flint, scheme, options);
   context.after(() => session.destroy());
-  return { flint, session };
+  return session;
 }
 
 for (const scheme of schemes)
   suite(`over ${scheme}`, () => {
     test('GET, HEAD, POST and DELETE', async (context) => {
-      const { session } = await before(context, scheme, await accountBackend(context));
+      const session = await before(context, scheme, await accountBackend(context));
       const get = await ask(session, { headers: { ':path': '/a?b=c', accept: 'text/html' } });
       const account = accountOf(get);
       assert.deepEqual([get.status, account.method, account.url], [200, 'GET', '/a?b=c']);
@@ -68,7 +65,7 @@ for (const scheme of schemes)
     });
 
     test('100 streams at once, each with its own answer', async (context) => {
-      const { session } = await before(context, scheme, await accountBackend(context));
+      const session = await before(context, scheme, await accountBackend(context));
       const answers = await Promise.all(
         Array.from({ length: 100 }, (_, number) =>
           ask(session, {
@@ -86,7 +83,7 @@ for (const scheme of schemes)
     test('10 MiB up and 10 MiB down, several at a time', async (context) => {
       const bytes = randomBytes(10 * mib);
       const uploads = await accountBackend(context);
-      const { session } = await before(context, scheme, uploads);
+      const session = await before(context, scheme, uploads);
       const accounts = await Promise.all(
         Array.from({ length: 3 }, () => ask(session, { headers: { ':method': 'PUT' }, body: [bytes] })),
       );
@@ -97,7 +94,7 @@ for (const scheme of schemes)
         );
       const downloads = await httpBackend(context, (_request, response) => response.end(bytes));
       const other = await before(context, scheme, downloads);
-      const answers = await Promise.all(Array.from({ length: 3 }, () => ask(other.session)));
+      const answers = await Promise.all(Array.from({ length: 3 }, () => ask(other)));
       for (const { body } of answers) assert.equal(sha256(body), sha256(bytes));
     });
 
@@ -113,7 +110,7 @@ for (const scheme of schemes)
           response.end();
         });
       });
-      const { session } = await before(context, scheme, port);
+      const session = await before(context, scheme, port);
       const answer = await ask(session, {
         headers: { ':method': 'POST', te: 'trailers' },
         body: [Buffer.from('x')],
@@ -128,7 +125,7 @@ for (const scheme of schemes)
         response.writeEarlyHints({ link: '</style.css>; rel=preload; as=style' });
         response.end('done');
       });
-      const { session } = await before(context, scheme, port);
+      const session = await before(context, scheme, port);
       const { interim, status, body } = await ask(session);
       assert.deepEqual(
         interim.map((fields) => [fields[':status'], fields['link']]),
@@ -138,7 +135,7 @@ for (const scheme of schemes)
     });
 
     test('a head that is too large gets 431, and the connection goes on', async (context) => {
-      const { session } = await before(context, scheme, await accountBackend(context), {
+      const session = await before(context, scheme, await accountBackend(context), {
         maxSendHeaderBlockLength: 1_000_000,
       });
       const many = Object.fromEntries(Array.from({ length: 120 }, (_, number) => [`x-${number}`, 'y']));
@@ -153,7 +150,7 @@ for (const scheme of schemes)
     });
 
     test('crumbs of a cookie reach the backend as one field', async (context) => {
-      const { session } = await before(context, scheme, await accountBackend(context));
+      const session = await before(context, scheme, await accountBackend(context));
       const { fields } = accountOf(await ask(session, { headers: { cookie: ['a=1', 'b=2', 'c=3'] } }));
       assert.deepEqual(
         fields.filter(([name]) => name === 'cookie'),
@@ -162,23 +159,24 @@ for (const scheme of schemes)
     });
 
     test('a client that cancels a stream ends the connection to the backend, and no other stream', async (context) => {
+      const slowPath = `/slow-${scheme}`;
       const gone: string[] = [];
       const port = await httpBackend(context, (request, response) => {
         response.on('close', () => {
           if (!response.writableFinished) gone.push(request.url ?? '');
         });
-        if (request.url !== '/slow') response.end('quick');
+        if (request.url !== slowPath) response.end('quick');
       });
-      const { flint, session } = await before(context, scheme, port);
-      const slow = begin(session, { headers: { ':path': '/slow' } });
+      const session = await before(context, scheme, port);
+      const slow = begin(session, { headers: { ':path': slowPath } });
       assert.equal((await ask(session)).body.toString(), 'quick');
       slow.on('error', () => {});
       slow.close(8);
       await flint.until(() =>
-        flint.accessLog.some(({ path, fault }) => path === '/slow' && fault === 'client-closed'),
+        flint.accessLog.some(({ path, fault }) => path === slowPath && fault === 'client-closed'),
       );
       while (gone.length === 0) await pause(10);
-      assert.deepEqual(gone, ['/slow']);
+      assert.deepEqual(gone, [slowPath]);
       assert.equal((await ask(session)).status, 200);
     });
 
@@ -186,7 +184,7 @@ for (const scheme of schemes)
       const { port } = await rawBackend(context, (socket) => {
         socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
       });
-      const { session } = await before(context, scheme, port);
+      const session = await before(context, scheme, port);
       const stream = begin(session);
       stream.on('error', () => {});
       await assert.rejects(answerOf(stream), /reset|ERR_HTTP2/);
@@ -196,7 +194,7 @@ for (const scheme of schemes)
     test('windows of any size, smaller and larger while a response is under way', async (context) => {
       const bytes = randomBytes(mib);
       const port = await httpBackend(context, (_request, response) => response.end(bytes));
-      const { session } = await before(context, scheme, port, { settings: { initialWindowSize: 100 } });
+      const session = await before(context, scheme, port, { settings: { initialWindowSize: 100 } });
       const [first] = await Promise.all([
         ask(session),
         (async () => {
@@ -215,7 +213,7 @@ for (const scheme of schemes)
         response.setHeader('x-twice', `value of ${request.url}`);
         response.end();
       });
-      const { session } = await before(context, scheme, port, { settings: { headerTableSize: 0 } });
+      const session = await before(context, scheme, port, { settings: { headerTableSize: 0 } });
       for (const headerTableSize of [0, 100, 65_536, 0, 4096]) {
         await new Promise<void>((resolve) => {
           session.settings({ headerTableSize }, () => resolve());
@@ -230,7 +228,7 @@ for (const scheme of schemes)
     });
 
     test('a ping is answered with what it holds', async (context) => {
-      const { session } = await before(context, scheme, await accountBackend(context));
+      const session = await before(context, scheme, await accountBackend(context));
       const sent = Buffer.from('12345678');
       const payload = await new Promise<Buffer>((resolve, reject) => {
         session.ping(sent, (error, _durationMs, bytes) => {
@@ -242,7 +240,7 @@ for (const scheme of schemes)
     });
 
     test('a connection of which nobody wants more ends in peace', async (context) => {
-      const { session } = await before(context, scheme, await accountBackend(context));
+      const session = await before(context, scheme, await accountBackend(context));
       assert.equal((await ask(session)).status, 200);
       const closed = once(session, 'close');
       session.close();

@@ -30,7 +30,7 @@ const closeFrame = '\x88\x02\x03\xe9';
 const frame = { first: '\x82\x0aabcd', rest: 'efghij', next: '\x81\x01x' };
 /** The same from a client, under a mask of zeros. */
 const masked = { first: '\x82\x8a\0\0\0\0abcd', rest: 'efghij', next: '\x81\x81\0\0\0\0x' };
-const graceArguments = ['--drain-delay', '0', '--grace', '2400', '--workers', '1'];
+const graceArguments = ['--drain-delay', '0', '--grace', '4000', '--workers', '1'];
 
 interface RawEnds {
   readonly flint: FlintProcess;

@@ -86,6 +86,8 @@ export class Incoming implements StreamUser {
 
   onStreamWritable(): void {}
 
+  onStreamCongested(): void {}
+
   onStreamClosed(code: number): void {
     this.#end(code);
   }
@@ -198,6 +200,8 @@ export class ReceivedResponse implements ResponseUser {
   }
 
   onStreamWritable(): void {}
+
+  onStreamCongested(): void {}
 
   onStreamClosed(code: number): void {
     this.incoming?.onStreamClosed(code);

@@ -16,6 +16,7 @@ const nobody: StreamUser = {
   onStreamBody: () => {},
   onStreamEnd: (_trailers: FieldSection | undefined) => {},
   onStreamWritable: () => {},
+  onStreamCongested: () => {},
   onStreamClosed: () => {},
 };
 const reading = new ServerReading(usualLimits);

@@ -57,6 +57,10 @@ class StreamRecorder implements StreamUser {
     this.#recorder.event(`writable ${this.stream.id}`);
   }
 
+  onStreamCongested(): void {
+    this.#recorder.event(`congested ${this.stream.id}`);
+  }
+
   onStreamClosed(code: number): void {
     this.#recorder.event(`closed ${this.stream.id} ${errorName(code)}`);
   }
@@ -64,7 +68,7 @@ class StreamRecorder implements StreamUser {
 
 /**
  * What `! ...` does: `answer ID STATUS "body"`, `head ID STATUS`, `data ID "bytes"`, `end ID ["trailer: value"]`,
- * `reset ID CODE`, `drop-rest ID`, `consume ID COUNT`, `announce-end`, `refuse-new-streams`, `reset-stalled`, `block`, `drain` (of
+ * `reset ID CODE`, `ask ID` (whether it flows), `drop-rest ID`, `consume ID COUNT`, `announce-end`, `refuse-new-streams`, `reset-stalled`, `block`, `drain` (of
  * the socket), `wait MS`.
  */
 export class SessionRecorder implements ServerSessionOwner {
@@ -211,6 +215,9 @@ export class SessionRecorder implements ServerSessionOwner {
       }
       case 'reset':
         return session.resetStream(this.#streamOf(first), numberOf(more[0] ?? '', errorNames) as ErrorCode);
+      case 'ask':
+        session.isFlowing(this.#streamOf(first));
+        return undefined;
       case 'drop-rest':
         return session.dropRest(this.#streamOf(first));
       case 'consume':
