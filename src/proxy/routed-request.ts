@@ -140,7 +140,14 @@ export class RoutedRequest implements MatchRequest {
       this.mustUpgrade = plaintext === 'Redirect' && this.authority !== '';
       return this.mustUpgrade ? undefined : 'plaintext-rejected';
     }
-    const taken = host?.match(this)?.route;
+    const candidate = host?.match(this);
+    if (
+      security === undefined &&
+      candidate !== undefined &&
+      host?.isRuleClosedWithoutCertificate(candidate) === true
+    )
+      return 'plaintext-rejected';
+    const taken = candidate?.route;
     this.route = taken ?? table.fallback;
     if (isPlain) this.responseHeaders = this.route?.filters?.responseHeaders;
     else this.responseHeaders = taken === undefined ? this.hostHeaders : taken.secureResponseHeaders;

@@ -312,3 +312,19 @@ test('plain HTTP of a host that demands a certificate is sent on, and never serv
   const may = await request(flint.httpPort, 'may.test', '/');
   assert.deepEqual([may.status, toldIn(may.body).verify], [200, undefined]);
 });
+
+test('where a certificate is a must, challenges in plain HTTP reach rules that are for them alone', async (context) => {
+  const challenges = [{ path: { type: 'PathPrefix', value: '/.well-known/acme-challenge' } }];
+  const rules = [
+    { matches: challenges, backendRefs: [{ name: 'shop', port: 80 }] },
+    { backendRefs: [{ name: 'shop', port: 80 }] },
+  ];
+  const validation = { caCertificateRefs };
+  const solved = routeWithTls('other.test', 'shop', { certificateRefs, validation }, { rules });
+  const flint = await startFlint(context, yaml(...(await objects(context, solved))));
+  const path = '/.well-known/acme-challenge/token';
+  assert.equal((await request(flint.httpPort, 'other.test', path)).status, 200);
+  const must = await request(flint.httpPort, 'must.test', path);
+  assert.deepEqual([must.status, must.headers['x-flint-fault']], [403, 'plaintext-rejected']);
+  assert.equal((await request(flint.httpPort, 'may.test', path)).status, 200);
+});
