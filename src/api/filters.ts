@@ -157,6 +157,7 @@ const reserved = new Set([
   'forwarded',
   'x-real-ip',
   'x-request-id',
+  'x-client-verify',
   'x-flint-fault',
 ]);
 

@@ -7,9 +7,16 @@ import type { PathPolicy } from './route-model.ts';
 /** RFC 8555 8.3: a token is of the base64url alphabet. */
 const challenge = /^\/\.well-known\/acme-challenge\/[A-Za-z0-9_-]+$/;
 
+const challenges = '/.well-known/acme-challenge';
+
 /** Whether the path is that of a challenge of ACME, which comes in plain HTTP, before there is a certificate. */
 export function isChallenge(path: string): boolean {
   return challenge.test(path);
+}
+
+/** Whether a path of a match, which is no expression, is met by nothing but such paths. */
+export function isForChallenges(path: string): boolean {
+  return path === challenges || path.startsWith(`${challenges}/`);
 }
 
 export const strictPathPolicy: PathPolicy = {

@@ -66,6 +66,34 @@ export function trustedForwarding(
   };
 }
 
+/**
+ * Fields that are written anew, whoever sent them. Who a client is only its own handshake with us says, whoever is in between.
+ */
+export const rewrittenFields: readonly string[] = [
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-real-ip',
+  'forwarded',
+  'x-forwarded-client-cert',
+  'x-client-verify',
+];
+
+/** Whether backends hear in the field `name`, in lower case, what we say and not what was sent. */
+export function isTold({ isFromTrusted }: Forwarding, name: string): boolean {
+  return rewrittenFields.includes(name) || (!isFromTrusted && name.startsWith('x-forwarded-'));
+}
+
+/** What they hear in it; undefined: they do not get it. */
+export function toldField({ lines, host }: Forwarding, name: string, authority: string): string | undefined {
+  if (name === 'x-forwarded-host') return host === '' ? authority : host;
+  for (const line of lines.split('\r\n')) {
+    const colon = line.indexOf(':');
+    if (colon === name.length && line.slice(0, colon).toLowerCase() === name) return line.slice(colon + 2);
+  }
+  return undefined;
+}
+
 /** No list, nothing that has to be quoted. */
 const oneToken = /^[\w.:[\]~-]{1,255}$/;
 

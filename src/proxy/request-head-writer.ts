@@ -6,6 +6,7 @@ import { Field, isHopByHop, nameIs } from '#http/field.ts';
 import type { FieldSection } from '#http/field-section.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead } from '#http/message-head.ts';
+import { rewrittenFields } from './forwarding.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { RoutedRequest } from './routed-request.ts';
 
@@ -70,18 +71,7 @@ function isOurs(id: number): boolean {
 
 /** X-Forwarded-Port and its like, which a trusted proxy knows and we do not; the others are written anew. */
 function isKept(fields: FieldSection, index: number): boolean {
-  for (const name of rewritten)
+  for (const name of rewrittenFields)
     if (nameIs(fields.bytes, fields.nameStart(index), fields.nameEnd(index), name)) return false;
   return true;
 }
-
-/** Who a client is only its own handshake with us says, whoever is in between. */
-const rewritten = [
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-real-ip',
-  'forwarded',
-  'x-forwarded-client-cert',
-  'x-client-verify',
-];

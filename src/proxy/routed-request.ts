@@ -9,6 +9,7 @@ import { normalizePath, strictPathPolicy } from '#model/request-path.ts';
 import type { CompiledRoute } from '#route/compiled-route.ts';
 import type { MatchRequest } from '#route/match-request.ts';
 import type { Upstream } from '#upstream/upstream.ts';
+import { isTold, toldField } from './forwarding.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { Security } from './peer.ts';
 import type { ServingTable } from './serving-table.ts';
@@ -32,6 +33,7 @@ export class RoutedRequest implements MatchRequest {
   /** The same for a response of our own that no rule has a say in. */
   hostHeaders: HeaderChanges | undefined = undefined;
   #head: RequestHead | undefined = undefined;
+  #forwarding: Forwarding | undefined = undefined;
 
   clear(): void {
     this.method = '';
@@ -54,7 +56,7 @@ export class RoutedRequest implements MatchRequest {
   place(
     head: RequestHead,
     table: ServingTable | undefined,
-    { clientAddress, scheme }: Forwarding,
+    forwarding: Forwarding,
     security: Security | undefined,
   ): FaultCode | undefined {
     this.method = head.method;
@@ -67,14 +69,16 @@ export class RoutedRequest implements MatchRequest {
     // `OPTIONS *` asks about the server itself, whatever its routes.
     if (head.target === '*') return undefined;
     this.#head = head;
-    const fault = this.#match(head.hostname, table, scheme, security);
+    this.#forwarding = forwarding;
+    const fault = this.#match(head.hostname, table, forwarding.scheme, security);
     this.#head = undefined;
+    this.#forwarding = undefined;
     if (fault !== undefined || this.mustUpgrade) return fault;
     this.forwardedPath = this.path;
     this.forwardedHost = head.authority;
     const filters = this.route?.filters;
     if (filters !== undefined) {
-      const refusal = this.#filter(filters, head, clientAddress);
+      const refusal = this.#filter(filters, head, forwarding.clientAddress);
       if (refusal !== undefined || filters.answer !== undefined) return refusal;
     }
     return this.#pickUpstream(table);
@@ -91,8 +95,10 @@ export class RoutedRequest implements MatchRequest {
     return undefined;
   }
 
-  /** For the matcher, while the head is at hand. */
+  /** For the matcher, while the head is at hand: as backends get it, where a client could lie. */
   field(name: string): string | undefined {
+    if (this.#forwarding !== undefined && isTold(this.#forwarding, name))
+      return toldField(this.#forwarding, name, this.authority);
     return this.#head?.fields.combined(name);
   }
 
@@ -134,7 +140,14 @@ export class RoutedRequest implements MatchRequest {
       this.mustUpgrade = plaintext === 'Redirect' && this.authority !== '';
       return this.mustUpgrade ? undefined : 'plaintext-rejected';
     }
-    const taken = host?.match(this)?.route;
+    const candidate = host?.match(this);
+    if (
+      security === undefined &&
+      candidate !== undefined &&
+      host?.isRuleClosedWithoutCertificate(candidate) === true
+    )
+      return 'plaintext-rejected';
+    const taken = candidate?.route;
     this.route = taken ?? table.fallback;
     if (isPlain) this.responseHeaders = this.route?.filters?.responseHeaders;
     else this.responseHeaders = taken === undefined ? this.hostHeaders : taken.secureResponseHeaders;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { HeaderChanges } from '#filter/header-changes.ts';
 import { secureResponseHeaders } from '#filter/strict-transport.ts';
-import { isChallenge } from '#model/request-path.ts';
+import { isChallenge, isForChallenges } from '#model/request-path.ts';
 import { plainTls } from '#model/plain-terms.ts';
 import { hostKey } from '#model/route-model.ts';
 import type { ClientValidation, PathPolicy, Plaintext, VirtualHost } from '#model/route-model.ts';
@@ -60,9 +60,18 @@ export class CompiledHost {
 
   /** Whether a certificate of the client is a must, which without TLS nobody can show; not so for challenges. */
   isClosedWithoutCertificate(path: string): boolean {
+    return this.#isCertificateMust && !isChallenge(path);
+  }
+
+  /** The same for the rule that takes a challenge: one that takes other paths as well is not there for everybody. */
+  isRuleClosedWithoutCertificate({ match: { path } }: Candidate): boolean {
+    const isOpen = path.kind !== 'RegularExpression' && isForChallenges(path.value);
+    return this.#isCertificateMust && !isOpen;
+  }
+
+  get #isCertificateMust(): boolean {
     const { clientValidation } = this.source;
-    const isMust = clientValidation.kind === 'Asked' && clientValidation.mode === 'AllowValidOnly';
-    return isMust && !isChallenge(path);
+    return clientValidation.kind === 'Asked' && clientValidation.mode === 'AllowValidOnly';
   }
 
   /** What a request for this path, in normal form, gets without TLS. */

@@ -36,7 +36,12 @@ export function termsOf(service: Service, { appProtocol }: ServicePort): Backend
   }
 }
 
-/** Without a word of the route about whom to trust: the name by which everybody in a cluster knows the Service. */
+/**
+ * Without a word of the route about whom to trust: the name by which everybody in a cluster knows the Service. The dot that
+ * keeps a resolver from searching is not part of it (RFC 6066 3).
+ */
 function nameOf({ type, externalName, name, namespace }: Service): string {
-  return type === 'ExternalName' ? externalName.toLowerCase() : `${name}.${namespace}.svc`;
+  return type === 'ExternalName'
+    ? externalName.toLowerCase().replace(/(?<=.)\.$/, '')
+    : `${name}.${namespace}.svc`;
 }

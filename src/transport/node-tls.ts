@@ -3,6 +3,7 @@
 // One TLSSocket for each connection and no tls.Server: its SNICallback can give certificates only, neither an alert nor
 // another policy, and by now the name has been read.
 import { constants } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import { NodeSocket, nodeTransport } from './node.ts';
@@ -17,6 +18,7 @@ interface Made {
 }
 
 const noProof: ClientProof = { kind: 'None' };
+const refusedProof: ClientProof = { kind: 'Refused' };
 
 /** What a tls.Server asks itself (node:tls has no other way to it). Whatever does not say that a certificate was verified says that it was not. */
 interface VerifyingSocket {
@@ -28,7 +30,19 @@ function proofOf(secured: TLSSocket): ClientProof {
   if (certificate === undefined) return noProof;
   const { ssl } = secured as unknown as VerifyingSocket;
   const isVerified = ssl?.verifyError !== undefined && ssl.verifyError() === null;
-  return isVerified ? { kind: 'Verified', certificate } : { kind: 'Refused' };
+  return isVerified && isAsRead(certificate, secured) && isInTime(certificate)
+    ? { kind: 'Verified', certificate }
+    : refusedProof;
+}
+
+/** Bun reads the bytes again, looks for PEM first, and finds the certificate that somebody has put into a name of his own. */
+function isAsRead({ raw }: X509Certificate, secured: TLSSocket): boolean {
+  return raw.equals(secured.getPeerCertificate().raw);
+}
+
+/** A session that is resumed tells what its first handshake has found, however long ago, and is renewed without an end. */
+function isInTime({ validTo }: X509Certificate): boolean {
+  return Date.parse(validTo) >= Date.now();
 }
 
 export const nodeSecureTransport: SecureTransport = {

@@ -40,7 +40,7 @@ export type ClientTerms =
       readonly authorities: string;
     };
 
-/** What a client has shown. A session that is resumed keeps what its first handshake has proved. */
+/** What a client has shown. A session that is resumed keeps what its first handshake has proved, until the leaf expires. */
 export type ClientProof =
   /** Nothing, or it was not asked. */
   | { readonly kind: 'None' }

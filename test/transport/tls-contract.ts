@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createPlainServer } from 'node:net';
 import type { AddressInfo, Server, Socket as NetSocket } from 'node:net';
-import { createServer } from 'node:tls';
+import { connect, createServer } from 'node:tls';
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import { HandshakeFailure } from '#transport/secure-transport.ts';
-import type { SecureTransport, ServerTerms } from '#transport/secure-transport.ts';
+import type { ClientProof, SecureEvents, SecureTransport, ServerTerms } from '#transport/secure-transport.ts';
 import type { Socket } from '#transport/transport.ts';
 import { createAuthority, issue } from '../tls/certificates.ts';
 import type { Issued } from '../tls/certificates.ts';
@@ -31,6 +31,14 @@ class Client extends Recorder {
   override onConnect(protocol?: string): void {
     this.protocol = protocol;
     super.onConnect();
+  }
+}
+
+class Greeted extends Recorder implements SecureEvents {
+  onProof: ((kind: ClientProof['kind']) => void) | undefined = undefined;
+
+  onSecured(_protocol: string, { kind }: ClientProof): void {
+    this.onProof?.(kind);
   }
 }
 
@@ -245,6 +253,59 @@ export const tlsContract: Readonly<Record<string, (transport: SecureTransport) =
       },
       { maxVersion: 'TLSv1.2' },
     ),
+
+  'a session does not make a certificate of a client valid again that has expired since': async (
+    transport,
+  ) => {
+    const client = authority.issue({ dnsNames: ['client.test'] });
+    const proofs: string[] = [];
+    const context = transport.createContext({
+      pairs: [{ chain: authority.chainOf(usual), key: usual.keyPem }],
+      minVersion: '1.2',
+      clients: { kind: 'Asked', authorities: authority.root.certificate },
+      sessionScope: 'one',
+      ticketKeys: Buffer.alloc(48, 7),
+    });
+    const listener = await transport.listen({ host, port: 0, reusePort: false }, (socket) => {
+      const greeted = new Greeted();
+      greeted.onBytesHook = (bytes): void => {
+        greeted.onBytesHook = undefined;
+        transport.secure(socket, Buffer.from(bytes), context, ['http/1.1'], greeted);
+      };
+      greeted.onProof = (kind): void => void proofs.push(kind);
+      return greeted;
+    });
+    const open = async (session?: Buffer): Promise<TLSSocket> => {
+      const socket = connect({
+        host,
+        port: listener.port,
+        servername: serverName,
+        ca: authority.root.certificate,
+        maxVersion: 'TLSv1.2',
+        cert: authority.chainOf(client),
+        key: client.keyPem,
+        ...(session === undefined ? {} : { session }),
+      });
+      socket.on('error', () => {});
+      await once(socket, 'secureConnect');
+      return socket;
+    };
+    const { now } = Date;
+    try {
+      const first = await open();
+      const session = first.getSession();
+      first.destroy();
+      Date.now = (): number => Date.parse('2121-01-01T00:00:00Z');
+      const second = await open(session);
+      assert.ok(second.isSessionReused());
+      while (proofs.length < 2) await pause();
+      second.destroy();
+    } finally {
+      Date.now = now;
+      listener.close();
+    }
+    assert.deepEqual(proofs, ['Verified', 'Refused']);
+  },
 
   'large bodies go both ways under backpressure, and what is written may change after the event': (
     transport,
