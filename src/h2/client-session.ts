@@ -7,7 +7,7 @@ import { encodeRequestHead } from './head-encoder.ts';
 import { HeaderBlock } from './header-block.ts';
 import { readResponse } from './response-fields.ts';
 import { Session } from './session.ts';
-import type { SessionOwner } from './session.ts';
+import type { SessionOwner } from './session-owner.ts';
 import { backendConnectionWindow, mostQueuedBytes, streamWindow } from './session-limits.ts';
 import { Setting } from './setting.ts';
 import { Stream } from './stream.ts';

@@ -9,7 +9,7 @@ import { encodeResponseHead } from './head-encoder.ts';
 import { HeaderBlock } from './header-block.ts';
 import { readRequest } from './request-fields.ts';
 import { Session } from './session.ts';
-import type { SessionOwner } from './session.ts';
+import type { SessionOwner } from './session-owner.ts';
 import { clientConnectionWindow, streamWindow } from './session-limits.ts';
 import type { SessionLimits } from './session-limits.ts';
 import { Setting } from './setting.ts';

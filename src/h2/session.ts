@@ -24,26 +24,10 @@ import {
   resetBudget,
   streamWindow,
 } from './session-limits.ts';
+import type { SessionOwner } from './session-owner.ts';
 import { Setting } from './setting.ts';
 import type { Stream } from './stream.ts';
 import { TokenBucket } from './token-bucket.ts';
-
-/** Whoever has the socket of a session. */
-export interface SessionOwner {
-  readonly now: () => number;
-  /** Something waits in the writer: it is to be sent when this turn is over. */
-  onOutput(): void;
-  /** The writer is full: it is to be sent now. False: the socket takes no more until resumeOutput. */
-  sendOutput(): boolean;
-  /** A stream of the peer's or ours has been reset by us. */
-  onStreamReset(code: ErrorCode): void;
-  /** A GOAWAY says why, and waits in the writer; all streams have been told. */
-  onSessionFailed(code: ErrorCode): void;
-  /** The peer begins no new streams, or takes none above `lastStreamId`. */
-  onGoAway(lastStreamId: number, code: number): void;
-  /** The last stream has ended. */
-  onQuiet(): void;
-}
 
 const nothing = Buffer.alloc(0);
 /** What a useful frame earns: a peer answers it by updates of two windows. */
@@ -300,8 +284,7 @@ export abstract class Session implements FrameSink {
     if (streamId === 0 || this.isIdle(streamId)) return this.fail(ErrorCode.ProtocolError);
     if (end - start !== 4) return this.fail(ErrorCode.FrameSizeError);
     const stream = this.streams.get(streamId);
-    if (!this.#spendReset(stream)) return;
-    if (stream === undefined) return;
+    if (!this.#spendReset(stream) || stream === undefined) return;
     this.closed.add(streamId, false);
     this.#close(stream, true, bytes.readUInt32BE(start));
   }
@@ -595,12 +578,6 @@ export abstract class Session implements FrameSink {
     }
   }
 
-  /** Others may go on, but only when whatever ends a stream is over. */
-  #endCongestion(): void {
-    this.#isPumpDue = true;
-    this.owner.onOutput();
-  }
-
   /** All events of this turn have been told. Before the owner sends what they have left in the writer. */
   endTurn(): void {
     if (!this.#isPumpDue) return;
@@ -687,7 +664,11 @@ export abstract class Session implements FrameSink {
     if (stream.isClosed) return;
     stream.isClosed = true;
     this.streams.delete(stream.id);
-    if (this.isCongested && stream.queuedBytes > 0) this.#endCongestion();
+    if (this.isCongested && stream.queuedBytes > 0) {
+      // Others may go on, but only when whatever ends this one is over.
+      this.#isPumpDue = true;
+      this.owner.onOutput();
+    }
     this.queuedBytes -= stream.queuedBytes;
     stream.clear();
     if (stream.isWaiting) this.#stopWaiting(stream);

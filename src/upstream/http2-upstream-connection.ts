@@ -6,7 +6,7 @@
 import type { FaultCode } from '#http/fault.ts';
 import { ClientReading, ClientSession } from '#h2/client-session.ts';
 import { ErrorCode } from '#h2/error-code.ts';
-import type { SessionOwner } from '#h2/session.ts';
+import type { SessionOwner } from '#h2/session-owner.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';

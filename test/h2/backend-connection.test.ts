@@ -5,7 +5,7 @@ import { ClientReading, ClientSession } from '#h2/client-session.ts';
 import type { RequestStream, ResponseUser } from '#h2/client-session.ts';
 import { ErrorCode } from '#h2/error-code.ts';
 import { FrameType } from '#h2/frame.ts';
-import type { SessionOwner } from '#h2/session.ts';
+import type { SessionOwner } from '#h2/session-owner.ts';
 import { mostQueuedBytes } from '#h2/session-limits.ts';
 import { Setting } from '#h2/setting.ts';
 import { frame, reset, settings } from './frame-bytes.ts';
