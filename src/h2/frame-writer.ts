@@ -10,6 +10,11 @@ const free: Buffer[] = [];
 /** A larger one is not kept. */
 const mostKeptBytes = 524_288;
 
+/** Takes bytes that stay the writer's. False: no more for now. */
+export interface ByteSink {
+  writeCopy(bytes: Buffer, start: number, end: number): boolean;
+}
+
 export class FrameWriter {
   bytes: Buffer = nothing;
   size = 0;
@@ -27,6 +32,14 @@ export class FrameWriter {
     this.bytes = nothing;
     this.size = 0;
     this.#last = -1;
+  }
+
+  /** Everything in one write. What the sink says; true where there is nothing to send. */
+  flush(sink: ByteSink): boolean {
+    if (this.isEmpty) return true;
+    const isFlowing = sink.writeCopy(this.bytes, 0, this.size);
+    this.clear();
+    return isFlowing;
   }
 
   reserve(more: number): void {

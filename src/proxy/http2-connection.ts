@@ -11,6 +11,7 @@ import type { ServerSessionOwner } from '#h2/server-session.ts';
 import type { Stream, StreamUser } from '#h2/stream.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
+import { TurnEnd } from '#transport/turn-end.ts';
 import type { Socket, SocketEvents } from '#transport/transport.ts';
 import { Http2Stream } from './http2-stream.ts';
 import type { StreamOwner } from './http2-stream.ts';
@@ -40,9 +41,8 @@ export class Http2Connection
   readonly #socket: Socket;
   readonly #peer: Peer;
   readonly #timer: Timer;
-  readonly #onTurnOver = (): void => this.#sendTurn();
+  readonly #turnEnd: TurnEnd;
   #state: State = State.Open;
-  #isTurnScheduled = false;
   #isReading = false;
   #isPaused = false;
   /** Streams that have handed something on in this turn. */
@@ -64,6 +64,7 @@ export class Http2Connection
     this.#peer = peer;
     this.now = () => context.now();
     this.#timer = new Timer(this);
+    this.#turnEnd = new TurnEnd(context.transport, () => this.#sendTurn());
     this.idleSinceMs = context.now();
     this.session = new ServerSession(this, context.serverReading);
     this.#context.timers.restart(this.#timer, context.table?.settings.headTimeoutMs ?? 0);
@@ -149,21 +150,15 @@ export class Http2Connection
   // Writing
 
   onOutput(): void {
-    if (this.#isTurnScheduled) return;
-    this.#isTurnScheduled = true;
-    this.#context.transport.afterTurn(this.#onTurnOver);
+    this.#turnEnd.request();
   }
 
   sendOutput(): boolean {
-    const { writer } = this.session;
-    if (writer.isEmpty) return !this.session.isOutputBlocked;
-    const isFlowing = this.#socket.writeCopy(writer.bytes, 0, writer.size);
-    writer.clear();
-    return isFlowing;
+    const { session } = this;
+    return session.writer.flush(this.#socket) && !session.isOutputBlocked;
   }
 
   #sendTurn(): void {
-    this.#isTurnScheduled = false;
     if (this.#state !== State.Open) return;
     this.session.endTurn();
     if (!this.sendOutput()) this.session.isOutputBlocked = true;

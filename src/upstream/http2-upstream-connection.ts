@@ -10,6 +10,7 @@ import type { SessionOwner } from '#h2/session-owner.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
+import { TurnEnd } from '#transport/turn-end.ts';
 import type { ConnectEvents, Socket } from '#transport/transport.ts';
 import { connectFault } from './connect-fault.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -46,9 +47,8 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
   readonly #socket: Socket;
   readonly #timer: Timer;
   readonly #idleTimeoutMs: number;
-  readonly #onTurnOver = (): void => this.#sendTurn();
+  readonly #turnEnd: TurnEnd;
   #state: State = State.Connecting;
-  #isTurnScheduled = false;
   /** When it has said something last. */
   #receivedMs = 0;
   /** Those who wait for it to open. */
@@ -64,6 +64,7 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
     this.now = context.now;
     this.#idleTimeoutMs = idleTimeoutMs;
     this.#timer = new Timer(this);
+    this.#turnEnd = new TurnEnd(context.transport, () => this.#sendTurn());
     this.session = new ClientSession(
       this,
       readingFor(context.limits),
@@ -177,21 +178,15 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
   // Session
 
   onOutput(): void {
-    if (this.#isTurnScheduled) return;
-    this.#isTurnScheduled = true;
-    this.#context.transport.afterTurn(this.#onTurnOver);
+    this.#turnEnd.request();
   }
 
   sendOutput(): boolean {
-    const { writer } = this.session;
-    if (writer.isEmpty) return !this.session.isOutputBlocked;
-    const isFlowing = this.#socket.writeCopy(writer.bytes, 0, writer.size);
-    writer.clear();
-    return isFlowing;
+    const { session } = this;
+    return session.writer.flush(this.#socket) && !session.isOutputBlocked;
   }
 
   #sendTurn(): void {
-    this.#isTurnScheduled = false;
     if (this.#state !== State.Open) return;
     this.session.endTurn();
     if (!this.sendOutput()) this.session.isOutputBlocked = true;

@@ -6,6 +6,7 @@ import { ServerReading, ServerSession } from '#h2/server-session.ts';
 import type { ServerSessionOwner } from '#h2/server-session.ts';
 import type { Stream, StreamUser } from '#h2/stream.ts';
 import { transport } from '#transport/current.ts';
+import { TurnEnd } from '#transport/turn-end.ts';
 import type { Socket, SocketEvents } from '#transport/transport.ts';
 
 const reading = new ServerReading({
@@ -48,7 +49,9 @@ class Connection implements SocketEvents, ServerSessionOwner {
   readonly now = (): number => performance.now();
   readonly #socket: Socket;
   readonly #session: ServerSession;
-  #isScheduled = false;
+  readonly #turnEnd = new TurnEnd(transport, () => {
+    if (!this.sendOutput()) this.#session.isOutputBlocked = true;
+  });
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -68,19 +71,11 @@ class Connection implements SocketEvents, ServerSessionOwner {
   }
 
   onOutput(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    transport.afterTurn(() => {
-      this.#isScheduled = false;
-      if (!this.sendOutput()) this.#session.isOutputBlocked = true;
-    });
+    this.#turnEnd.request();
   }
 
   sendOutput(): boolean {
-    const { writer } = this.#session;
-    const isFlowing = writer.isEmpty || this.#socket.writeCopy(writer.bytes, 0, writer.size);
-    writer.clear();
-    return isFlowing;
+    return this.#session.writer.flush(this.#socket);
   }
 
   onDrain(): void {

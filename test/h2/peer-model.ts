@@ -103,10 +103,11 @@ export class PeerModel {
     this.#endTurn();
   }
 
-  /** The session has been sent the same. */
+  /** Counted first: what it lets go may leave before the session has read it all. */
   addWindow(streamId: number, increment: number): void {
     if (streamId === 0) this.#connectionWindow += increment;
     else this.#body(streamId).window += increment;
+    this.send(windowUpdate(streamId, increment));
     this.#endTurn();
   }
 
@@ -176,12 +177,10 @@ export class PeerModel {
   finish(): void {
     this.blockSocket(false);
     const plenty = 10_000_000;
-    this.send(windowUpdate(0, plenty));
     this.addWindow(0, plenty);
     for (const [streamId, body] of this.#bodies) {
       if (body.isReset) continue;
       this.#session.endStream(body.stream, Buffer.alloc(0));
-      this.send(windowUpdate(streamId, plenty));
       this.addWindow(streamId, plenty);
       assert(body.isEnded, 'the end comes when everything has');
       assert.deepEqual(Buffer.concat(body.received), contentOf(streamId, 0, body.given));
