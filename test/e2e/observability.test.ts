@@ -25,6 +25,7 @@ test('one JSON line for every request, and counters that add up over the workers
       time: undefined,
       requestId: undefined,
       client: '127.0.0.1',
+      protocol: 'HTTP/1.1',
       method: 'POST',
       host: 'shop.test',
       path: '/a',
