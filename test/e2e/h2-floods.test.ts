@@ -151,8 +151,18 @@ describe('floods', () => {
 });
 
 describe('slow readers', () => {
-  test('128 streams of 1 MiB each and windows of nothing: backends wait, and the streams end', async (context) => {
+  const largeWindows = 'SETTINGS INITIAL_WINDOW_SIZE=2147483647\nWINDOW_UPDATE 0 2000000000';
+  /** As many who read all of it: what a process grows to when it first does such work is not the flood's. */
+  async function servedOnce(context: TestContext): Promise<FlintProcess> {
     const flint = await scene(context);
+    const client = new FloodClient(context, flint.httpPort);
+    client.send(`${largeWindows}\n128 times: GET next /${mib}`);
+    await client.until(() => client.ended === 128);
+    return flint;
+  }
+
+  test('128 streams of 1 MiB each and windows of nothing: backends wait, and the streams end', async (context) => {
+    const flint = await servedOnce(context);
     const before = residentBytesOf(flint.pid);
     const client = new FloodClient(context, flint.httpPort);
     const startedMs = performance.now();
@@ -176,22 +186,20 @@ describe('slow readers', () => {
   });
 
   test('128 streams of 1 MiB each, large windows, and a socket that is not read: the connection ends', async (context) => {
-    const flint = await scene(context);
+    const flint = await servedOnce(context);
     const before = residentBytesOf(flint.pid);
     const client = new FloodClient(context, flint.httpPort);
-    client.send(
-      `SETTINGS INITIAL_WINDOW_SIZE=2147483647\nWINDOW_UPDATE 0 2000000000\n128 times: GET next /${mib}`,
-    );
+    client.send(`${largeWindows}\n128 times: GET next /${mib}`);
     client.pause();
     await pause(2000);
     await othersAreServed(flint, 50);
     assertBounded(context, flint, before);
     const faults = await eventually(
       () => flint.accessLog.filter(({ path }) => path === `/${mib}`).length,
-      (count) => count === 128,
+      (count) => count === 2 * 128,
       2 * stallMs + 15_000,
     );
-    assert.equal(faults, 128);
+    assert.equal(faults, 2 * 128);
     assertBounded(context, flint, before);
   });
 
