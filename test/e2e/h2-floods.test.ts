@@ -180,7 +180,9 @@ describe('slow readers', () => {
     const lastedMs = performance.now() - startedMs;
     context.diagnostic(`ended after ${(lastedMs / 1000).toFixed(1)} s`);
     assert.ok(lastedMs >= stallMs);
-    assert.deepEqual([...new Set(client.resets)], [ErrorCode.EnhanceYourCalm]);
+    // The second look at what stands still comes with the idle timeout of the rule: either ends a stream.
+    for (const code of new Set(client.resets))
+      assert.ok(code === ErrorCode.EnhanceYourCalm || code === ErrorCode.InternalError, errorName(code));
     await othersAreServed(flint, 20);
     assertBounded(context, flint, before);
   });
