@@ -1,14 +1,15 @@
 // The client's side of a connection: we begin streams, each with a request.
-import { FieldSection } from '#http/field-section.ts';
+import type { FieldSection } from '#http/field-section.ts';
 import { BodyFraming, ResponseHead } from '#http/message-head.ts';
 import { ErrorCode } from './error-code.ts';
 import { connectionPreface, Flag, FrameType, largestWindow } from './frame.ts';
 import { encodeRequestHead } from './head-encoder.ts';
-import { HeaderBlock } from './header-block.ts';
 import { readResponse } from './response-fields.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session-owner.ts';
 import { backendConnectionWindow, mostQueuedBytes, streamWindow } from './session-limits.ts';
+import { SessionReading } from './session-reading.ts';
+import type { ReadingLimits } from './session-reading.ts';
 import { Setting } from './setting.ts';
 import { Stream } from './stream.ts';
 import type { StreamUser } from './stream.ts';
@@ -43,24 +44,9 @@ export class RequestStream extends Stream {
   }
 }
 
-export interface ResponseLimits {
-  /** Of a field section, decoded. */
-  readonly headBytes: number;
-  readonly fields: number;
-}
-
-/** One set for all sessions of a thread with these limits: each reads one head at a time. */
-export class ClientReading {
-  readonly limits: ResponseLimits;
-  readonly block: HeaderBlock;
-  readonly head: ResponseHead;
-  readonly trailers: FieldSection;
-
-  constructor(limits: ResponseLimits) {
-    this.limits = limits;
-    this.block = new HeaderBlock(limits.headBytes, limits.fields);
-    this.head = new ResponseHead(limits.fields);
-    this.trailers = new FieldSection(limits.fields);
+export class ClientReading extends SessionReading<ResponseHead, ReadingLimits> {
+  constructor(limits: ReadingLimits) {
+    super(limits, new ResponseHead(limits.fields));
   }
 }
 

@@ -1,17 +1,17 @@
 // The server's side of a connection: clients begin streams, each with a request.
 import type { FaultCode } from '#http/fault.ts';
-import { FieldSection } from '#http/field-section.ts';
+import type { FieldSection } from '#http/field-section.ts';
 import { RequestHead } from '#http/message-head.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import { ErrorCode } from './error-code.ts';
 import { connectionPreface, Flag, FrameType, largestWindow } from './frame.ts';
 import { encodeResponseHead } from './head-encoder.ts';
-import { HeaderBlock } from './header-block.ts';
 import { readRequest } from './request-fields.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session-owner.ts';
 import { clientConnectionWindow, streamWindow } from './session-limits.ts';
 import type { SessionLimits } from './session-limits.ts';
+import { SessionReading } from './session-reading.ts';
 import { Setting } from './setting.ts';
 import { Stream } from './stream.ts';
 import type { StreamUser } from './stream.ts';
@@ -23,18 +23,9 @@ export interface ServerSessionOwner extends SessionOwner {
   onRefusedRequest(stream: Stream, method: string, fault: FaultCode): StreamUser;
 }
 
-/** One set for all sessions of a thread with these limits: each reads one head at a time. */
-export class ServerReading {
-  readonly limits: SessionLimits;
-  readonly block: HeaderBlock;
-  readonly head: RequestHead;
-  readonly trailers: FieldSection;
-
+export class ServerReading extends SessionReading<RequestHead, SessionLimits> {
   constructor(limits: SessionLimits) {
-    this.limits = limits;
-    this.block = new HeaderBlock(limits.headBytes, limits.fields);
-    this.head = new RequestHead(limits.fields);
-    this.trailers = new FieldSection(limits.fields);
+    super(limits, new RequestHead(limits.fields));
   }
 }
 

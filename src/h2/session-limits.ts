@@ -1,6 +1,4 @@
 // What a peer may make a connection of HTTP/2 hold.
-import type { HeaderBlock } from './header-block.ts';
-
 export interface SessionLimits {
   /** Of a field section, decoded. */
   readonly headBytes: number;
@@ -33,9 +31,3 @@ export const flushBytes = 131_072;
 export const resetBudget = { burst: 1000, perSecond: 33 } as const;
 /** Frames that carry nothing: a burst, then so many a second, and more for each frame that does. */
 export const controlBudget = { burst: 100, perSecond: 20, most: 10_000 } as const;
-
-/** The parts that sessions of a thread share, since each reads one head at a time. */
-export interface SharedReading<Head> {
-  readonly block: HeaderBlock;
-  readonly head: Head;
-}

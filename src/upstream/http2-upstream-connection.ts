@@ -6,6 +6,7 @@
 import type { FaultCode } from '#http/fault.ts';
 import { ClientReading, ClientSession } from '#h2/client-session.ts';
 import { ErrorCode } from '#h2/error-code.ts';
+import { largestWindow } from '#h2/frame.ts';
 import type { SessionOwner } from '#h2/session-owner.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
 import { Timer } from '#transport/timer-wheel.ts';
@@ -124,7 +125,7 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
 
   /** No new requests; it ends with the last of those under way. */
   retire(): void {
-    if (this.isBusy) this.session.onServerGoingAway(0x7fff_ffff);
+    if (this.isBusy) this.session.onServerGoingAway(largestWindow);
     else this.#close();
   }
 
