@@ -78,11 +78,18 @@ export class LiveContexts {
   #contextOf(name: string, certificates: readonly string[], policy: ContextPolicy): TlsContext | undefined {
     const places = this.#placesOf(certificates);
     const known = this.#live.get(name);
-    const live =
-      known !== undefined && isSame(known.places, places) ? known : this.#make(policy, name, places);
-    this.#live.delete(name);
+    const isFresh = known !== undefined && isSame(known.places, places);
+    if (isFresh) this.#live.delete(name);
+    else this.#forget(name);
+    const live = isFresh ? known : this.#make(policy, name, places);
     this.#live.set(name, live);
     return live.context;
+  }
+
+  #forget(name: string): void {
+    const context = this.#live.get(name)?.context;
+    this.#live.delete(name);
+    if (context !== undefined) this.#transport.releaseContext(context);
   }
 
   /** Of those that are there: a Secret may be on its way. */
@@ -98,7 +105,7 @@ export class LiveContexts {
 
   #make(policy: ContextPolicy, name: string, places: readonly number[]): Live {
     const { value: oldest } = this.#live.keys().next();
-    if (oldest !== undefined && this.#live.size >= mostContexts) this.#live.delete(oldest);
+    if (oldest !== undefined && this.#live.size >= mostContexts) this.#forget(oldest);
     const pairs = places.map((place) => readPair(this.#index.textAt(place)));
     return { places, context: pairs.length === 0 ? undefined : this.#create(policy, name, pairs) };
   }

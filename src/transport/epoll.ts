@@ -40,7 +40,7 @@ const loop = new EpollLoop();
 const State = { Connecting: 0, Open: 1, Closed: 2 } as const;
 type State = (typeof State)[keyof typeof State];
 
-class EpollSocket implements Socket, PollOwner {
+export class EpollSocket implements Socket, PollOwner {
   readonly remoteAddress: string;
   readonly remotePort: number;
   pendingBytes = 0;

@@ -8,6 +8,7 @@ import { checkServerIdentity, connect, createSecureContext } from 'node:tls';
 import type { PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
 import { clock } from './clock.ts';
 import { NodeSocket } from './node.ts';
+import { certificatesOf } from './pem-certificates.ts';
 import { runtimeTurn } from './runtime-turn.ts';
 import { HandshakeFailure } from './secure-transport.ts';
 import type { ServerTerms, ServerTrust } from './secure-transport.ts';
@@ -49,13 +50,6 @@ function contextOf(authorities: string | undefined): SecureContext {
   if (contexts.size >= mostContexts) contexts.delete(oldest);
   contexts.set(authorities, context);
   return context;
-}
-
-/** An empty text would be taken for none, and so for everybody whom the runtime trusts. */
-export function certificatesOf(pem: string): string[] {
-  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-  if (certificates === null) throw new TypeError('there is no certificate to trust');
-  return [...certificates];
 }
 
 export function connectSecurely(

@@ -7,7 +7,8 @@ import type { X509Certificate } from 'node:crypto';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import { NodeSocket, nodeTransport } from './node.ts';
-import { certificatesOf, connectSecurely, createServerTrust } from './node-tls-client.ts';
+import { connectSecurely, createServerTrust } from './node-tls-client.ts';
+import { certificatesOf } from './pem-certificates.ts';
 import type { ClientProof, SecureEvents, SecureTransport, TlsContext } from './secure-transport.ts';
 import { ciphers, groups } from './tls-ciphers.ts';
 import type { Socket } from './transport.ts';
@@ -65,6 +66,9 @@ export const nodeSecureTransport: SecureTransport = {
     });
     return { secureContext, asksClient: clients.kind === 'Asked' } satisfies Made as unknown as TlsContext;
   },
+
+  /** The runtime sees by itself when nobody has it any more. */
+  releaseContext() {},
 
   secure(socket: Socket, bytes, context, protocols, events: SecureEvents): Socket {
     if (!(socket instanceof NodeSocket)) throw new TypeError('the socket is of another transport');

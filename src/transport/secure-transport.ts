@@ -96,6 +96,8 @@ export interface SecureTransport {
   listen(options: ListenOptions, onConnection: OnConnection): Promise<Listener>;
   /** Throws for pairs that are none, and for authorities without a certificate. */
   createContext(options: TlsContextOptions): TlsContext;
+  /** Nobody begins anything with it any more; connections that have it keep it. */
+  releaseContext(context: TlsContext): void;
   /**
    * Ends TLS on a socket of this transport, which gives no more events; `bytes` are all that have come of it, and
    * `protocols` what is spoken here, the preferred one first (RFC 7301). A handshake that fails is told by onClose.

@@ -15,3 +15,6 @@ export const ciphers: string = [
 
 /** Key exchanges, the preferred one first: with a post-quantum part where the client has one, no finite fields, no rarities. */
 export const groups = 'X25519MLKEM768:X25519:P-256:P-384';
+
+/** For libraries that know no post-quantum key exchange, and take no list that names one. */
+export const groupsOfOld = 'X25519:P-256:P-384';

@@ -13,6 +13,7 @@ import { TableThread, take } from './tables.ts';
 /** Contexts that say what they were made of. A pair whose key is `broken` makes none. */
 class Contexts {
   made = 0;
+  released = 0;
   readonly transport: SecureTransport = {
     canReusePort: true,
     listen: () => Promise.reject(new Error('nobody listens here')),
@@ -29,6 +30,9 @@ class Contexts {
       this.made++;
       if (options.pairs.some(({ key }) => key === 'broken')) throw new Error('no key');
       return options as unknown as TlsContext;
+    },
+    releaseContext: () => {
+      this.released++;
     },
   };
 }
@@ -94,6 +98,7 @@ test('a pair is read once, and again when it is another one', () => {
   assert.deepEqual(keysFor(after, 'b.test'), ['two']);
   assert.deepEqual(keysFor(bring(hosts, { 'x/a': 'newer', 'x/b': 'two' }), 'a.test'), ['newer']);
   assert.equal(contexts.made, 3);
+  assert.equal(contexts.released, 1, 'nobody begins anything with the one of before');
 });
 
 test('one that the runtime refuses fails its own names, and comes back with a better one', () => {
@@ -130,4 +135,5 @@ test('there are at most so many of them at a time', () => {
   assert.equal(contexts.made, 1100, 'one that was made lately is still there');
   keysFor(table, 'h0.test');
   assert.equal(contexts.made, 1101, 'the oldest made way');
+  assert.equal(contexts.made - contexts.released, 1024);
 });

@@ -8,6 +8,7 @@ type Checks = Readonly<Record<string, () => Promise<void>>>;
 
 async function checksOf(name: string | undefined): Promise<Checks> {
   if (name === 'tls') return bind(tlsContract, nodeSecureTransport);
+  if (name === 'openssl') return bind(tlsContract, (await import('#transport/openssl.ts')).opensslTransport);
   return bind(
     contract,
     name === 'epoll'

@@ -16,6 +16,7 @@ class Asked {
     listen: () => Promise.reject(new Error('nobody listens here')),
     secure: () => assert.fail('nobody is secured here'),
     createContext: () => assert.fail('no context is made here'),
+    releaseContext: () => assert.fail('no context is given back here'),
     connect: () => assert.fail('nobody connects here'),
     createServerTrust: (terms) => {
       this.terms.push(terms);
