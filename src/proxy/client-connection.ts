@@ -82,16 +82,18 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   #hasHeadTimer = true;
   #lingering: LingeringClose | undefined = undefined;
 
-  constructor(context: ProxyContext, owner: ConnectionOwner, socket: Socket, peer: Peer) {
+  /** `timer`: of whoever had the connection before, running already. */
+  constructor(context: ProxyContext, owner: ConnectionOwner, socket: Socket, peer: Peer, timer?: Timer) {
     this.#context = context;
     this.#owner = owner;
     this.#socket = socket;
     this.#peer = peer;
     this.security = peer.security;
     this.#parser = new RequestParser(this, context.limits);
-    this.#timer = new Timer(this);
+    this.#timer = timer ?? new Timer(this);
     this.idleSinceMs = context.now();
-    context.timers.restart(this.#timer, context.table?.settings.headTimeoutMs ?? 0);
+    if (timer !== undefined) timer.owner = this;
+    else context.timers.restart(this.#timer, context.table?.settings.headTimeoutMs ?? 0);
   }
 
   get isIdle(): boolean {

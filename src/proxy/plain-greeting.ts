@@ -60,6 +60,7 @@ export class PlainGreeting implements SocketEvents, TimerOwner, OpenConnection {
       this.#becomeHttp1().onBytes(bytes);
     } else if (length < prefaceStartBytes) this.#opening = Buffer.from(bytes);
     else {
+      this.#context.timers.clear(this.#timer);
       const connection = new Http2Connection(this.#context, this.#owner, this.#socket, this.#peer);
       this.#become(connection);
       connection.onBytes(bytes);
@@ -67,14 +68,20 @@ export class PlainGreeting implements SocketEvents, TimerOwner, OpenConnection {
   }
 
   #becomeHttp1(): ClientConnection {
-    const connection = new ClientConnection(this.#context, this.#owner, this.#socket, this.#peer);
+    // The time for its first head runs from the start: a second timer would cost every connection.
+    const connection = new ClientConnection(
+      this.#context,
+      this.#owner,
+      this.#socket,
+      this.#peer,
+      this.#timer,
+    );
     this.#become(connection);
     if (this.#opening.length > 0) connection.onBytes(this.#opening);
     return connection;
   }
 
   #become(connection: OpenConnection & SocketEvents): void {
-    this.#context.timers.clear(this.#timer);
     this.#socket.events = connection;
     this.#owner.onConnectionReplaced(this, connection);
   }

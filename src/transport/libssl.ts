@@ -15,7 +15,7 @@ interface Symbols {
 
 /** What is used of bun:ffi. */
 interface Ffi {
-  dlopen<T>(library: string, symbols: Symbols): { readonly symbols: T };
+  dlopen(library: string, symbols: Symbols): { readonly symbols: unknown };
   ptr(view: Bytes, byteOffset?: number): Pointer;
   readonly read: { u8(pointer: Pointer, offset: number): number };
   toArrayBuffer(pointer: Pointer, offset: number, length: number): ArrayBuffer;
@@ -180,8 +180,8 @@ const cryptoNames = {
 
 const ffiModule: string = 'bun:ffi';
 const ffi = (await import(ffiModule)) as Ffi;
-export const libssl = ffi.dlopen<LibSsl>('libssl.so.3', symbolsOf(sslNames)).symbols;
-export const libcrypto = ffi.dlopen<LibCrypto>('libcrypto.so.3', symbolsOf(cryptoNames)).symbols;
+export const libssl = ffi.dlopen('libssl.so.3', symbolsOf(sslNames)).symbols as LibSsl;
+export const libcrypto = ffi.dlopen('libcrypto.so.3', symbolsOf(cryptoNames)).symbols as LibCrypto;
 
 // Constants of <openssl/ssl.h>, <openssl/bio.h> and <openssl/x509v3.h>, the same in every OpenSSL 3.
 export const Ctrl = {
@@ -297,7 +297,7 @@ export function lastingCallback(
   callback: (...values: number[]) => number,
 ): Pointer {
   const made = new ffi.JSCallback(callback, {
-    args: [...args].map((kind) => signature[kind]!),
+    args: args.split('').map((kind) => signature[kind]!),
     returns: signature[returns]!,
   });
   callbacks.push(made);

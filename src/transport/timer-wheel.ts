@@ -12,9 +12,9 @@ export interface TimerOwner {
   onTimer(): void;
 }
 
-/** One deadline of one owner, reused for its whole life. */
+/** One deadline of one owner at a time, reused for its whole life. */
 export class Timer {
-  readonly owner: TimerOwner;
+  owner: TimerOwner;
   dueTick = 0;
   next: Timer | undefined = undefined;
   previous: Timer | undefined = undefined;

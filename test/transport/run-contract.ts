@@ -1,4 +1,5 @@
-// Runs a contract on Bun: the transport's over the sockets that the argument names, or `tls`: that of connections with TLS.
+// Runs a contract on Bun: the transport's over the sockets that the argument names, or that of connections with
+// TLS: `tls` by the runtime, `openssl` by the system.
 // Prints a line of JSON for each check.
 import { nodeSecureTransport } from '#transport/node-tls.ts';
 import { contract } from './contract.ts';
@@ -8,7 +9,11 @@ type Checks = Readonly<Record<string, () => Promise<void>>>;
 
 async function checksOf(name: string | undefined): Promise<Checks> {
   if (name === 'tls') return bind(tlsContract, nodeSecureTransport);
-  if (name === 'openssl') return bind(tlsContract, (await import('#transport/openssl.ts')).opensslTransport);
+  if (name === 'openssl')
+    return {
+      ...bind(tlsContract, (await import('#transport/openssl.ts')).opensslTransport),
+      ...(await import('./openssl-contract.ts')).opensslContract,
+    };
   return bind(
     contract,
     name === 'epoll'
