@@ -31,6 +31,7 @@ const sides = sidesOf(lab);
 const parts: readonly (readonly [name: string, measure: () => Promise<void>])[] = [
   ['start to listening', () => measureStarts(sides, say)],
   ['idle connections', () => measureIdle(sides, say)],
+  ['idle TLS connections', () => measureIdle(sides, say, true)],
   ['swap under load', () => measureSwaps(lab, say)],
 ];
 let isWhole = true;

@@ -1,6 +1,7 @@
 // What a keep-alive connection weighs that has had its answer and waits: resident memory with many, less that with few.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 import { pause } from './lab.ts';
 import { residentKilobytes } from './measure.ts';
 import type { Proxy, Side } from './proxies.ts';
@@ -8,9 +9,16 @@ import { hostOf, scenes } from './scene.ts';
 import { rounds } from './settings.ts';
 import { cell, median, table } from './table.ts';
 
-/** These pay for code that is compiled and for heaps that grow once; the following ones are what is measured. */
-const first = 1000;
-const further = 8000;
+interface Counts {
+  /** These pay for code that is compiled and for heaps that grow once. */
+  readonly first: number;
+  /** And these are what is measured. */
+  readonly further: number;
+}
+
+const plainCounts: Counts = { first: 1000, further: 8000 };
+/** The clients of these take memory and time, too. */
+const secureCounts: Counts = { first: 1000, further: 3000 };
 const opening = 100;
 /** Loopback has many addresses, and each has ports of its own: the range of one is small, and old connections hold some. */
 const sources = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'];
@@ -21,16 +29,22 @@ const idleRounds = Math.min(rounds, 3);
 const requestText = `GET /tiny HTTP/1.1\r\nHost: ${hostOf(0)}\r\n\r\n`;
 const bodyText = 'hello, world';
 
-export async function measureIdle(sides: readonly Side[], say: (line: string) => void): Promise<void> {
+export async function measureIdle(
+  sides: readonly Side[],
+  say: (line: string) => void,
+  isSecure = false,
+): Promise<void> {
+  const counts = isSecure ? secureCounts : plainCounts;
+  const { first, further } = counts;
   say(
-    `\nMemory of an idle keep-alive connection: resident memory with ${first + further} of them, less that with ${first}, ` +
+    `\nMemory of an idle keep-alive connection${isSecure ? ' with TLS' : ''}: resident memory with ${first + further} of them, less that with ${first}, ` +
       `after one request each and ${pauseMs / 1000} s of silence:\n`,
   );
   const results = sides.map((side) => ({ side, kilobytes: [] as number[], fault: '' }));
   for (let round = 0; round < idleRounds; round++)
     for (const result of results)
       try {
-        result.kilobytes.push(await measureSide(result.side));
+        result.kilobytes.push(await measureSide(result.side, isSecure, counts));
       } catch (error) {
         result.fault = error instanceof Error ? error.message : String(error);
       }
@@ -42,8 +56,8 @@ export async function measureIdle(sides: readonly Side[], say: (line: string) =>
 }
 
 /** Resolves to kilobytes a connection. */
-async function measureSide(side: Side): Promise<number> {
-  const proxy = await side.start(scenes.one);
+async function measureSide(side: Side, isSecure: boolean, { first, further }: Counts): Promise<number> {
+  const proxy = await side.start(isSecure ? scenes.secure : scenes.one);
   const sockets: Socket[] = [];
   try {
     await openMore(proxy, sockets, first);
@@ -64,15 +78,18 @@ async function openMore(proxy: Proxy, sockets: Socket[], count: number): Promise
   const goal = sockets.length + count;
   let next = sockets.length;
   const openInTurn = async (): Promise<void> => {
-    while (next < goal) sockets.push(await openOne(proxy.port, next++));
+    while (next < goal) sockets.push(await openOne(proxy, next++));
   };
   await Promise.all(Array.from({ length: opening }, openInTurn));
 }
 
 /** Resolves when its one request is answered. */
-function openOne(port: number, number: number): Promise<Socket> {
+function openOne({ port, isSecure }: Proxy, number: number): Promise<Socket> {
   const localAddress = sources[number % sources.length] ?? '127.0.0.1';
-  const socket = connect({ host: '127.0.0.1', port, localAddress });
+  const plain = connect({ host: '127.0.0.1', port, localAddress });
+  const socket: Socket = isSecure
+    ? connectSecurely({ socket: plain, servername: hostOf(0), rejectUnauthorized: false })
+    : plain;
   return new Promise((resolve, reject) => {
     let received = '';
     socket.setEncoding('latin1');

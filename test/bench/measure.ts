@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { HandshakeReport } from './handshakes.ts';
 import { loadCore, root } from './lab.ts';
 import type { Lab } from './lab.ts';
 import type { OpenLoopReport } from './open-loop.ts';
@@ -96,6 +97,8 @@ function runLoad(lab: Lab, proxy: Proxy, load: Load, seconds: number): Promise<A
       return runWrk(lab, proxy, load, seconds);
     case 'streams':
       return runStreams(lab, proxy, load, seconds);
+    case 'handshakes':
+      return runHandshakes(lab, proxy, load, seconds);
     case 'open':
       return runOpenLoop(lab, proxy.port, load, seconds);
   }
@@ -185,6 +188,19 @@ const faultNames: Readonly<Record<string, string>> = {
   status: 'answered with an error status',
   timeout: 'unanswered for 10 s',
 };
+
+async function runHandshakes(
+  lab: Lab,
+  { port }: Proxy,
+  { path, connections }: Extract<Load, { kind: 'handshakes' }>,
+  seconds: number,
+): Promise<Answers> {
+  const program = join(root, 'test/bench/handshakes.ts');
+  const text = await run(lab.binary('node'), [program, JSON.stringify({ port, seconds, connections, path })]);
+  const { answered, faults, ...times } = JSON.parse(text) as HandshakeReport;
+  const fault = faults === 0 ? undefined : `of ${answered + faults} requests ${faults} failed`;
+  return { requests: answered, fault, ...times };
+}
 
 /** Exported for the swaps, which put their own kind of proxy under the same load. */
 export async function runOpenLoop(

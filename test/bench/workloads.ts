@@ -28,6 +28,8 @@ export type Load =
       /** Of gRPC: a message each way. */
       readonly isGrpc: boolean;
     }
+  /** As closed, with a new connection and a full handshake for each. */
+  | { readonly kind: 'handshakes'; readonly path: string; readonly connections: number }
   /** At a fixed rate, whatever the answers do. Hosts and paths as in the scene. */
   | {
       readonly kind: 'open';
@@ -81,6 +83,11 @@ const all: readonly Workload[] = [
     name: 'TLS, a new connection per request, resumed',
     scene: 'secure',
     load: closed('/tiny', 64, closingConnections),
+  },
+  {
+    name: 'TLS, a new connection per request, full handshakes',
+    scene: 'secure',
+    load: { kind: 'handshakes', path: '/tiny', connections: 16 },
   },
   { name: 'TLS to backends, tiny', scene: 'reencrypted', load: closed('/tiny', 64) },
   { name: 'TLS to backends, 10 KB response', scene: 'reencrypted', load: closed('/10k', 64) },
