@@ -2,8 +2,7 @@
 //
 //   connect --> TCP --> handshake, verified --> onConnect, and from then on the events of any socket
 //      \---------\------------\--> onClose, with a code that says how far it got
-import { readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
+import { getCACertificates } from 'node:tls';
 import { clock } from './clock.ts';
 import { epollTransport } from './epoll.ts';
 import {
@@ -59,7 +58,7 @@ function contextOf(authorities: string | undefined): ClientContext {
   if (known !== undefined) return known;
   const context = {
     pointer: createClientContext(
-      authorities === undefined ? runtimeAuthorities() : certificatesOf(authorities),
+      authorities === undefined ? getCACertificates('default') : certificatesOf(authorities),
     ),
   };
   forgotten.register(context, context.pointer);
@@ -67,18 +66,6 @@ function contextOf(authorities: string | undefined): ClientContext {
   if (contexts.size >= mostContexts) contexts.delete(oldest);
   contexts.set(authorities, context);
   return context;
-}
-
-/** As node:tls has them: those that the runtime brings, and those of a file that the environment names. */
-function runtimeAuthorities(): readonly string[] {
-  const file = process.env['NODE_EXTRA_CA_CERTS'];
-  if (file === undefined || file === '') return rootCertificates;
-  try {
-    return [...rootCertificates, ...certificatesOf(readFileSync(file, 'latin1'))];
-  } catch {
-    // As the runtimes do.
-    return rootCertificates;
-  }
 }
 
 export function connectSecurely(

@@ -18,7 +18,7 @@ interface Counts {
 
 const plainCounts: Counts = { first: 1000, further: 8000 };
 /** The clients of these take memory and time, too. */
-const secureCounts: Counts = { first: 1000, further: 3000 };
+const secureCounts: Counts = { first: 400, further: 1000 };
 const opening = 100;
 /** Loopback has many addresses, and each has ports of its own: the range of one is small, and old connections hold some. */
 const sources = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'];
