@@ -58,14 +58,25 @@ function contextOf(authorities: string | undefined): ClientContext {
   if (known !== undefined) return known;
   const context = {
     pointer: createClientContext(
-      authorities === undefined ? getCACertificates('default') : certificatesOf(authorities),
+      authorities === undefined ? runtimeAuthorities() : certificatesOf(authorities),
     ),
   };
   forgotten.register(context, context.pointer);
+  // Many authorities take their time: what is timed from now on must not begin before them.
+  clock.forget();
   const [oldest] = contexts.keys();
   if (contexts.size >= mostContexts) contexts.delete(oldest);
   contexts.set(authorities, context);
   return context;
+}
+
+/**
+ * Once for each thread, each certificate once: OpenSSL reads one in a quarter of a millisecond, and a file that the
+ * environment names often has those of the runtime, too.
+ */
+function runtimeAuthorities(): readonly string[] {
+  const authorities = getCACertificates('default').map((pem) => [pem.replaceAll(/\s/g, ''), pem] as const);
+  return [...new Map(authorities).values()];
 }
 
 export function connectSecurely(
