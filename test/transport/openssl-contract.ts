@@ -221,12 +221,12 @@ export const opensslContract: Readonly<Record<string, () => Promise<void>>> = {
           served.length = 0;
           return process.memoryUsage().rss;
         };
-        await many(200);
-        const before = await many(200);
-        const after = await many(500);
+        await many(100);
+        const before = await many(100);
+        const after = await many(300);
         assert.equal(countOpenEngines(), openBefore);
-        // A leak of one SSL for each would be 5 MB and more.
-        assert.ok(after - before < 4_000_000, `${after - before} bytes more`);
+        // A leak of one SSL for each would be 3 MB and more.
+        assert.ok(after - before < 3_000_000, `${after - before} bytes more`);
       },
       (served) => {
         served.onBytesHook = (): void => write(served.secured, 'answer');
