@@ -160,9 +160,9 @@ class ClientSocket extends OpenSslSocket implements ConnectEvents {
     return this.engine.isVerified ? HandshakeFailure.Other : HandshakeFailure.Certificate;
   }
 
+  /** Whoever waits for the server hears of it at once. */
   protected override fail(code: string): void {
-    if (this.#isShaken) super.fail(code);
-    else this.destroyWith(code);
+    this.destroyWith(code);
   }
 
   protected override onEndOfHandshake(): void {

@@ -127,7 +127,8 @@ export abstract class OpenSslSocket implements SocketEvents, Socket {
   // What the socket below tells
 
   onBytes(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length; at += mostFed) this.#take(bytes.subarray(at, at + mostFed));
+    if (bytes.length <= mostFed) this.#take(bytes);
+    else for (let at = 0; at < bytes.length; at += mostFed) this.#take(bytes.subarray(at, at + mostFed));
   }
 
   #take(bytes: Buffer): void {
@@ -240,6 +241,7 @@ export abstract class OpenSslSocket implements SocketEvents, Socket {
   }
 
   protected destroyWith(code: string): void {
+    if (this.#state === State.Closed) return;
     this.#code = code;
     this.destroy();
   }
