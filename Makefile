@@ -2,7 +2,7 @@
 
 NODE := hack/runtime node
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit check lint types format generate fuzz bench bench-cluster bench-control soak e2e image clean
+.PHONY: help setup run test unit check lint types format generate fuzz bench bench-cluster bench-control probes soak e2e image clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,12 +19,12 @@ run: setup ## serve a demo: IngressRoute manifests to proxied requests, with two
 test: setup check unit e2e ## everything that must hold: checks, unit and end-to-end tests
 
 unit: setup ## the tests that need no processes of their own, half a minute
-	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/cluster/*' | sort)
+	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/cluster/*' -not -path 'test/chaos/soak*' | sort)
 
 e2e: setup ## real processes, real sockets, a real API server (built once if Go is there)
-	FLINT_RUNTIME=bun $(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts'
+	FLINT_RUNTIME=bun $(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
 	@echo "the same with the data plane on Node"
-	FLINT_RUNTIME=node $(NODE) --test --test-timeout=180000 --test-reporter=dot --test-concurrency=1 'test/e2e/**/*.test.ts'
+	FLINT_RUNTIME=node $(NODE) --test --test-timeout=180000 --test-reporter=dot --test-concurrency=1 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
 	@hack/kube-assets >/dev/null || test $$? -eq 3
 	@hack/cert-manager-crds >/dev/null || test $$? -eq 3
 	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/cluster/**/*.test.ts'
@@ -59,7 +59,10 @@ bench-control: setup ## the control plane with 10 to 10,000 routes: sync, propag
 	@hack/kube-assets >/dev/null
 	hack/private-network $(NODE) test/bench/control.ts
 
-soak: setup ## mixed traffic for SOAK_SECONDS=600; fails at a failed request or memory that grows
+probes: setup ## every fault beside nginx and haproxy: the table of docs/reliability.md; PROBES_ONLY='slow' for less
+	@$(NODE) test/probes/run-probes.ts
+
+soak: setup ## mixed traffic and faults for SOAK_SECONDS=600; fails at an unexplained failure or memory that grows
 	@$(NODE) hack/soak.ts
 
 image: setup ## the container image

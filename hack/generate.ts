@@ -96,6 +96,8 @@ function settingType(type: SettingDefinition['type']): string {
       return `${type.least}-${type.most}`;
     case 'Duration':
       return 'duration';
+    case 'Size':
+      return 'size';
     case 'CidrList':
       return 'list of CIDR blocks';
     case 'Word':

@@ -1,110 +1,108 @@
-// `make soak`: mixed traffic through `flint run` for minutes or hours. Fails when a request does that had no reason to, when
-// memory grows, or when requests or connections stay that nobody has any more.
+// `make soak`: mixed traffic through `flint run` for minutes or hours, and a fault every few seconds. Fails when a request does
+// that had no reason to (soak-judgement.ts), when memory grows, or when requests or connections stay that nobody has any more.
 //
 //   SOAK_SECONDS=600   how long
+//   SOAK_SEED=1        which faults come, and in which order; it is printed
+//   SOAK_FAULT_MS=5000 from the beginning of one fault to that of the next; 0: none
+//   SOAK_ONLY=killed   faults whose names match alone
 //   FLINT_RUNTIME=bun  what Flint runs on, which is the default; or node
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { FlintProcess, anyPorts, runtime } from '../test/e2e/flint-process.ts';
+import { deathsEnvironment } from '../test/chaos/worker-deaths.ts';
+import { runtime, startFlint } from '../test/e2e/flint-process.ts';
+import { mib, residentBytesOf } from '../test/e2e/process-figures.ts';
+import { SoakBackends } from './soak-backends.ts';
+import { SoakCourt } from './soak-court.ts';
+import { isDeath, SoakFaults } from './soak-faults.ts';
+import { SoakMemory } from './soak-memory.ts';
+import { SoakScene } from './soak-scene.ts';
 import { Traffic } from './soak-traffic.ts';
 
-const root = new URL('../', import.meta.url).pathname;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
-const seconds = Number(process.env['SOAK_SECONDS'] ?? 600);
-if (!(seconds >= 10)) throw new Error('SOAK_SECONDS is no number of at least 10');
+const seconds = numberOf('SOAK_SECONDS', 600);
+const seed = numberOf('SOAK_SEED', Math.floor(Math.random() * 2 ** 31));
+const faultMs = numberOf('SOAK_FAULT_MS', 5000);
+const only = new RegExp(process.env['SOAK_ONLY'] ?? '');
+if (seconds < 10) throw new Error('SOAK_SECONDS is less than 10');
 const sampleMs = Math.min(5000, (seconds * 1000) / 40);
-/** What the end may have more than the time when all had been used once. */
-const allowedGrowth = 1.15;
-/** Of single samples some are of a moment before, some of a moment after a collection: medians of a tenth are compared. */
-const windowShare = 0.1;
 /** Connections that clients have left are noticed at once; this is for a machine that is busy. */
 const settleMs = 10_000;
+/** Of many that have one reason the first say enough. */
+const shownFailures = 30;
+const shownFaults = 4;
 const gauges = ['flint_active_requests', 'flint_connections'];
 
-interface Sample {
-  readonly atMs: number;
-  readonly megabytes: number;
-}
-
-const hackRuntime = `${root}hack/runtime`;
-const backend = spawn(hackRuntime, ['node', `${root}hack/soak-backend.ts`], {
-  stdio: ['pipe', 'pipe', 'inherit'],
-});
-const [portsLine] = (await once(createInterface({ input: backend.stdout }), 'line')) as [string];
-const endpoints = (JSON.parse(portsLine) as readonly number[]).map((port) => `127.0.0.1:${port}`);
-const listening = [...anyPorts, '--access-log', 'off'];
-const child = spawn(
-  hackRuntime,
-  [runtime, 'src/main.ts', 'run', '--route', `soak.test/=${endpoints.join()}`, ...listening],
-  { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
-);
-const flint = new FlintProcess(child, '');
-process.on('exit', () => {
-  child.kill('SIGKILL');
-  backend.kill('SIGKILL');
-});
+const backends = await SoakBackends.start();
+const scene = new SoakScene(backends.http, backends.grpc);
+const cleanups: (() => void)[] = [() => backends.kill()];
+process.on('exit', () => cleanups.forEach((cleanup) => cleanup()));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
-await flint.until(() => flint.said('listening'));
-const started = flint.log.find(({ msg }) => msg === 'listening');
-flint.adminPort = Number(started?.['admin']);
+const deathFile = `/tmp/flint-soak-${process.pid}`;
+const flint = await startFlint(
+  { after: (cleanup) => cleanups.push(cleanup) },
+  scene.manifests,
+  // Two threads: one of them dies now and then. The names of requests are believed.
+  ['--workers', '2', '--trusted-proxy', '127.0.0.1/32'],
+  { env: deathsEnvironment(runtime, deathFile) },
+);
+const faults = new SoakFaults({ flint, backends, scene, deathFile }, seed, only);
+const traffic = new Traffic({ httpPort: flint.httpPort, httpsPort: flint.httpsPort, ca: scene.ca });
+const court = new SoakCourt(flint, backends, faults, traffic, sayUnexplained);
+const memory = new SoakMemory(seconds);
+const found: string[] = [];
 
-say(`Flint on ${runtime}, ${seconds} s of mixed traffic\n`);
-say('| minute | requests | failures | RSS |\n|---|---|---|---|');
-const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
-const traffic = new Traffic(Number(started?.['http']));
-const samples: Sample[] = [];
+say(`Flint on ${runtime}, ${seconds} s of mixed traffic, seed ${seed}\n`);
+say('| minute | requests | explained failures | unexplained | RSS |\n|---|---|---|---|---|');
 const startedMs = performance.now();
+const elapsedMs = (): number => performance.now() - startedMs;
+const hasEnded = (): boolean => flint.process.exitCode !== null || flint.process.signalCode !== null;
+const isOver = (): boolean => elapsedMs() >= seconds * 1000 || hasEnded();
+const faulting = faultMs === 0 ? Promise.resolve() : faultAfterFault();
 let minutes = 0;
 for (;;) {
   await pause(sampleMs);
   if (hasEnded()) break;
-  const atMs = performance.now() - startedMs;
-  const sample = { atMs, megabytes: residentMegabytes() };
-  samples.push(sample);
-  const isOver = atMs >= seconds * 1000;
-  if (isOver || atMs >= (minutes + 1) * 60_000) {
+  memory.add(elapsedMs(), residentBytesOf(flint.pid) / mib);
+  court.judge(performance.now());
+  if (isOver() || elapsedMs() >= (minutes + 1) * 60_000) {
     minutes++;
-    say(
-      `| ${(atMs / 60_000).toFixed(1)} | ${traffic.requests} | ${traffic.failures} | ${sample.megabytes.toFixed(0)} MB |`,
-    );
+    const { explained, unexplained } = court;
+    const cells = [
+      (elapsedMs() / 60_000).toFixed(1),
+      traffic.requests,
+      explained,
+      unexplained,
+      `${memory.last.toFixed(0)} MB`,
+    ];
+    say(`| ${cells.join(' | ')} |`);
   }
-  if (isOver) break;
+  if (isOver()) break;
 }
-const faults: string[] = [];
+await faulting;
 // A gauge that is renamed would otherwise be 0 for ever, and the check below blind.
 if (!hasEnded())
   for (const gauge of gauges)
-    if ((await flint.metric(gauge)) === 0) faults.push(`${gauge} is 0 under traffic`);
+    if ((await flint.metric(gauge)) === 0) found.push(`${gauge} is 0 under traffic`);
 await traffic.stop();
-for (const [reason, count] of traffic.reasons) faults.push(`${count} times ${reason}`);
-if (hasEnded()) faults.push(`Flint ended with ${child.exitCode ?? child.signalCode}`);
-else faults.push(...memoryFaults(), ...(await leftovers()));
-for (const line of flint.log)
-  if (line['level'] === 'error' || line['level'] === 'fatal') faults.push(`logged: ${JSON.stringify(line)}`);
-for (const fault of faults) say(`FAILED: ${fault}`);
-process.exit(faults.length === 0 ? 0 : 1);
+// The last lines of the access log are on their way.
+await pause(1000);
+court.judge(Infinity);
+if (hasEnded()) found.push(`Flint ended with ${flint.process.exitCode ?? flint.process.signalCode}`);
+else found.push(...memory.faults(say), ...(await leftovers()));
+report();
+process.exit(found.length === 0 ? 0 : 1);
 
-function memoryFaults(): readonly string[] {
-  const early = medianAround(0.2);
-  const late = medianAround(1 - windowShare / 2);
-  const growth = `${early.toFixed(1)} MB at a fifth of the time, ${late.toFixed(1)} MB at the end`;
-  say(`\nmemory: ${growth}`);
-  return late > early * allowedGrowth ? [`memory grew: ${growth}`] : [];
-}
-
-/** The median of the samples of a tenth of the time, around this share of it. */
-function medianAround(share: number): number {
-  const [from, to] = [share - windowShare / 2, share + windowShare / 2].map((edge) => edge * seconds * 1000);
-  const values = samples
-    // The last sample may be a little late.
-    .filter(({ atMs }) => atMs >= (from ?? 0) && (atMs <= (to ?? 0) || share > 0.9))
-    .map(({ megabytes }) => megabytes)
-    .sort((a, b) => a - b);
-  return values[Math.floor(values.length / 2)] ?? Number.NaN;
+async function faultAfterFault(): Promise<void> {
+  for (let number = 1; !isOver(); number++) {
+    const nextMs = number * faultMs;
+    if (elapsedMs() < nextMs) await pause(Math.min(nextMs, seconds * 1000) - elapsedMs());
+    if (isOver()) return;
+    try {
+      await faults.next();
+    } catch (error) {
+      found.push(error instanceof Error ? error.message : String(error));
+    }
+  }
 }
 
 /** With all clients gone, nothing of theirs may be left. */
@@ -121,6 +119,36 @@ async function leftovers(): Promise<readonly string[]> {
   }
 }
 
-function residentMegabytes(): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${flint.pid}/status`, 'latin1'))?.[1] ?? 0) / 1024;
+/** At once: whoever watches may want to look while it lasts. */
+function sayUnexplained(failure: string): void {
+  if (court.unexplained > shownFailures) return;
+  const recent = faults.history.slice(-shownFaults).map(([atMs, name]) => `${name} at ${atMs}`);
+  say(`unexplained: ${failure}\n  after ${recent.join(', ') || 'no fault'}`);
+}
+
+function report(): void {
+  say(`\nrequests: ${list(traffic.requestsOf)}`);
+  say(`faults: ${list(faults.counts)}`);
+  say(`explained failures: ${list(court.reasons)}`);
+  const deaths = faults.counts.get('worker killed') ?? 0;
+  for (const line of flint.log)
+    if (line['level'] === 'error' || line['level'] === 'fatal') {
+      const isMeant = JSON.stringify(line).includes('this thread was told to die');
+      if (!isMeant) found.push(`logged: ${JSON.stringify(line)}`);
+    }
+  const died = flint.log.filter(isDeath).length;
+  if (died !== deaths) found.push(`${died} workers died, ${deaths} were killed`);
+  if (court.unexplained > 0) found.push(`${court.unexplained} unexplained failures`);
+  for (const fault of found) say(`FAILED: ${fault}`);
+  if (found.length > 0) say(`Again: SOAK_SEED=${seed} SOAK_SECONDS=${seconds} make soak`);
+}
+
+function list(counts: ReadonlyMap<string, number>): string {
+  return [...counts].map(([name, count]) => `${count} ${name}`).join(', ') || 'none';
+}
+
+function numberOf(variable: string, otherwise: number): number {
+  const value = Number(process.env[variable] ?? otherwise);
+  if (Number.isInteger(value) && value >= 0) return value;
+  throw new Error(`${variable} is no whole number`);
 }

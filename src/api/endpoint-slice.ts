@@ -15,6 +15,8 @@ export interface SliceEndpoint {
   readonly terminating: boolean;
   /** The zones that it is meant for; empty where nothing is said. */
   readonly zones: readonly string[];
+  /** Where it stands; empty: nobody says. */
+  readonly zone: string;
 }
 
 export interface SlicePort {
@@ -88,7 +90,8 @@ export function readEndpointSlice(object: KubernetesObject): EndpointSlice {
       const terminating = conditions?.boolean('terminating') ?? false;
       const hinted = endpoint.object('hints')?.objects('forZones', 64) ?? [];
       const zones = hinted.flatMap((zone) => zone.string('name') ?? []);
-      return [{ address, ready, serving, terminating, zones: zones.length === 0 ? noZones : zones }];
+      const zone = endpoint.string('zone') ?? '';
+      return [{ address, ready, serving, terminating, zones: zones.length === 0 ? noZones : zones, zone }];
     }),
   };
 }

@@ -123,6 +123,19 @@ export class FieldReader {
     });
   }
 
+  /** Each once. */
+  integers(key: string, most: number, least: number, greatest: number): readonly number[] {
+    const found: number[] = [];
+    for (const [index, value] of this.#list(key, most).entries()) {
+      const at = `${this.place(key)}[${index}]`;
+      if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > greatest)
+        this.#refuse(at, `must be a whole number from ${least} to ${greatest}`);
+      else if (found.includes(value)) this.#refuse(at, `${value} stands twice`);
+      else found.push(value);
+    }
+    return found;
+  }
+
   /** null reads as absent, as the API server prunes it. */
   #present(key: string): unknown {
     return Object.hasOwn(this.#fields, key) ? (this.#fields[key] ?? undefined) : undefined;

@@ -162,10 +162,14 @@ const reserved = new Set([
 ]);
 
 function refuseName(reader: FieldReader, key: string, name: string): void {
-  const lower = name.toLowerCase().replaceAll('_', '-');
   if (name.length > 256 || !isFieldName(name)) reader.refuse(key, `"${name}" is no field name`);
-  else if (reserved.has(lower) || lower.startsWith('x-forwarded-'))
-    reader.refuse(key, `"${name}" is written by the proxy itself`);
+  else if (isWrittenByProxy(name)) reader.refuse(key, `"${name}" is written by the proxy itself`);
+}
+
+/** Whatever its case, and also where a backend takes an underscore for a hyphen. */
+export function isWrittenByProxy(name: string): boolean {
+  const lower = name.toLowerCase().replaceAll('_', '-');
+  return reserved.has(lower) || lower.startsWith('x-forwarded-');
 }
 
 function readRedirect(redirect: FieldReader): RequestRedirect {

@@ -1,7 +1,7 @@
 // IngressRoute as users write it, and the parser that turns an object of unknown shape into one.
 import { readBackendTls } from './backend-tls.ts';
 import type { BackendTls } from './backend-tls.ts';
-import { parseDurationMs } from './duration.ts';
+import { readDurationMs } from './duration-field.ts';
 import { FieldReader } from './field-reader.ts';
 import { answersItself, readFilters, replacesPrefix } from './filters.ts';
 import type { Filter } from './filters.ts';
@@ -14,8 +14,12 @@ import { readRequestPolicy } from './policy.ts';
 import type { RequestPolicy } from './policy.ts';
 import type { Problem } from './problem.ts';
 import { readName } from './object-name.ts';
+import { readRetry } from './retry.ts';
+import type { Retry } from './retry.ts';
 import { readTls } from './route-tls.ts';
 import type { RouteTls } from './route-tls.ts';
+import { readSessionPersistence } from './session-persistence.ts';
+import type { SessionPersistence } from './session-persistence.ts';
 
 const pathTypes = ['Exact', 'PathPrefix', 'RegularExpression'] as const;
 const valueTypes = ['Exact', 'RegularExpression'] as const;
@@ -50,6 +54,8 @@ export interface BackendRef {
   readonly weight?: number | undefined;
   /** Absent: the Service says how it is spoken to. */
   readonly tls?: BackendTls | undefined;
+  /** It takes requests only while the others have no endpoint. */
+  readonly fallback?: boolean | undefined;
 }
 
 /** In milliseconds; 0 means none. */
@@ -66,6 +72,8 @@ export interface Rule {
   readonly policy: RequestPolicy;
   readonly backendRefs: readonly BackendRef[];
   readonly timeouts: Timeouts;
+  readonly retry?: Retry | undefined;
+  readonly sessionPersistence?: SessionPersistence | undefined;
 }
 
 export interface PathPolicy {
@@ -139,9 +147,20 @@ function refuseRequests({ rules, policy }: IngressRoute, spec: FieldReader): voi
     rules.length !== 1 ||
     rule === undefined ||
     rule.matches.length + rule.filters.length > 0 ||
-    (rule.policy.maxBodyBytes ?? policy.maxBodyBytes) !== undefined;
+    (rule.policy.maxBodyBytes ?? policy.maxBodyBytes) !== undefined ||
+    (rule.policy.maxConcurrentRequests ?? policy.maxConcurrentRequests) !== undefined ||
+    rule.retry !== undefined ||
+    rule.sessionPersistence !== undefined;
   if (seesRequest)
-    spec.refuse('rules', 'with Passthrough there is one rule, without matches, filters and requestBody');
+    spec.refuse(
+      'rules',
+      'with Passthrough there is one rule, without matches, filters, retry, sessionPersistence, requestBody and maxConcurrentRequests',
+    );
+  const policies = [policy, ...rules.map((each) => each.policy)];
+  if (
+    policies.some(({ loadBalancing }) => (loadBalancing?.consistentHash?.type ?? 'SourceIP') !== 'SourceIP')
+  )
+    spec.refuse('rules', 'with Passthrough consistentHash can only be of the type SourceIP');
   if (rules.some(({ backendRefs }) => backendRefs.some(({ tls }) => tls !== undefined)))
     spec.refuse(
       'rules',
@@ -176,6 +195,8 @@ function readRule(rule: FieldReader): Rule {
     if (rule.has('backendRefs'))
       rule.refuse('backendRefs', 'have no use where RequestRedirect or DirectResponse answers');
   } else if (backendRefs.length === 0) rule.refuse('backendRefs', 'needs at least one Service');
+  else if (backendRefs.every(({ fallback }) => fallback === true))
+    rule.refuse('backendRefs', 'needs one that is no fallback');
   if (replacesPrefix(filters) && !hasOnePrefix(matches))
     rule.refuse('filters', 'ReplacePrefixMatch needs a rule with exactly one match, a PathPrefix');
   return {
@@ -185,6 +206,8 @@ function readRule(rule: FieldReader): Rule {
     policy: readRequestPolicy(rule.object('policy')),
     backendRefs,
     timeouts: readTimeouts(rule.object('timeouts')),
+    retry: readRetry(rule.object('retry')),
+    sessionPersistence: readSessionPersistence(rule.object('sessionPersistence')),
   };
 }
 
@@ -266,20 +289,14 @@ function readBackendRef(ref: FieldReader): BackendRef {
     port: ref.requiredInteger('port', 1, 65_535),
     weight: ref.integer('weight', 0, 1_000_000),
     tls: readBackendTls(ref.object('tls')),
+    fallback: ref.boolean('fallback'),
   };
 }
 
 function readTimeouts(timeouts: FieldReader | undefined): Timeouts {
-  const read = (key: string): number | undefined => {
-    const text = timeouts?.string(key);
-    if (text === undefined) return undefined;
-    const ms = parseDurationMs(text);
-    if (ms === undefined) timeouts?.refuse(key, `"${text}" is no duration such as 250ms, 10s or 1m30s`);
-    return ms;
-  };
-  const requestMs = read('request');
-  const backendRequestMs = read('backendRequest');
+  const requestMs = readDurationMs(timeouts, 'request');
+  const backendRequestMs = readDurationMs(timeouts, 'backendRequest');
   if (requestMs !== undefined && requestMs > 0 && (backendRequestMs ?? 0) > requestMs)
     timeouts?.refuse('backendRequest', 'is longer than request');
-  return { requestMs, backendRequestMs, idleMs: read('idle') };
+  return { requestMs, backendRequestMs, idleMs: readDurationMs(timeouts, 'idle') };
 }

@@ -1,6 +1,9 @@
 // What an object asks of its requests beyond where they go: `policy` of a route, and of a rule in its place.
 import type { FieldReader } from './field-reader.ts';
 import { isCidr } from './ip-address.ts';
+import { readUpstreamPolicy, upstreamPolicyFields } from './upstream-policy.ts';
+import type { UpstreamPolicy } from './upstream-policy.ts';
+import { parseSize } from './size.ts';
 
 export interface ClientIpPolicy {
   /** CIDR blocks; empty: everyone. */
@@ -8,10 +11,11 @@ export interface ClientIpPolicy {
   readonly deny: readonly string[];
 }
 
-export interface RequestPolicy {
+export interface RequestPolicy extends UpstreamPolicy {
   /** Bytes; 0 means no limit. */
   readonly maxBodyBytes?: number | undefined;
   readonly clientIp?: ClientIpPolicy | undefined;
+  readonly maxConcurrentRequests?: number | undefined;
 }
 
 const mostBlocks = 128;
@@ -21,7 +25,13 @@ export function readRequestPolicy(
   policy: FieldReader | undefined,
   others: readonly string[] = [],
 ): RequestPolicy {
-  policy?.refuseUnknown(['requestBody', 'clientIP', ...others]);
+  policy?.refuseUnknown([
+    'requestBody',
+    'clientIP',
+    'maxConcurrentRequests',
+    ...upstreamPolicyFields,
+    ...others,
+  ]);
   const body = policy?.object('requestBody');
   const clientIp = policy?.object('clientIP');
   body?.refuseUnknown(['maxSize']);
@@ -32,26 +42,16 @@ export function readRequestPolicy(
       clientIp === undefined
         ? undefined
         : { allow: readBlocks(clientIp, 'allow'), deny: readBlocks(clientIp, 'deny') },
+    maxConcurrentRequests: policy?.integer('maxConcurrentRequests', 1, 1_000_000),
+    ...readUpstreamPolicy(policy),
   };
 }
 
-const size = /^(0|[1-9][0-9]{0,8})(k|M|G|Ki|Mi|Gi)?$/;
-const unitBytes: Readonly<Record<string, number>> = {
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  Ki: 1024,
-  Mi: 1024 ** 2,
-  Gi: 1024 ** 3,
-};
-
 function readSize(body: FieldReader): number {
   const text = body.requiredString('maxSize');
-  const [, digits = '', unit = ''] = size.exec(text) ?? [];
-  if (digits === '' || (digits === '0' && unit !== ''))
-    body.refuse('maxSize', `"${text}" is no size such as 500k or 10Mi`);
-  // Beyond what a number counts exactly nobody sends anything.
-  return Math.min(Number(digits) * (unitBytes[unit] ?? 1), Number.MAX_SAFE_INTEGER);
+  const bytes = parseSize(text);
+  if (bytes === undefined) body.refuse('maxSize', `"${text}" is no size such as 500k or 10Mi`);
+  return bytes ?? 0;
 }
 
 function readBlocks(policy: FieldReader, key: 'allow' | 'deny'): readonly string[] {

@@ -2,6 +2,8 @@
 import { encode } from '#model/bundle.ts';
 import { decode } from '#model/bundle-reader.ts';
 import type { RouteModel, Upstream } from '#model/route-model.ts';
+import type { FilterOf } from '#model/filters.ts';
+import type { UpstreamPolicy } from '#model/upstream-policies.ts';
 import { endpointText, hostKey } from '#model/route-model.ts';
 import { normalizePath } from '#model/request-path.ts';
 import { rewritePath } from '#filter/path-rewrite.ts';
@@ -165,6 +167,8 @@ function outcomeLines({ route }: Candidate, request: ExplainedRequest, model: Ro
   const lines: string[] = [];
   if (filters.hasClientIp) lines.push('only for the client addresses that the policy admits; else 403');
   if (maxBodyBytes < Infinity) lines.push(`request bodies of at most ${maxBodyBytes} bytes; else 413`);
+  if (filters.mostConcurrent < Infinity)
+    lines.push(`at most ${filters.mostConcurrent} requests at a time; else 503`);
   if (answer?.kind === 'DirectResponse') return [...lines, `${answer.status}: the rule answers itself`];
   if (answer?.kind === 'RequestRedirect') {
     const { authority, path, query } = request;
@@ -179,29 +183,68 @@ function outcomeLines({ route }: Candidate, request: ExplainedRequest, model: Ro
   }
   if (filters.requestHeaders !== undefined) lines.push('with changed request headers');
   if (filters.responseHeaders !== undefined) lines.push('with changed response headers');
+  if (filters.session !== undefined)
+    lines.push(
+      `to where its session was, by the ${filters.session.source.toLowerCase()} ${filters.session.name}`,
+    );
+  if (filters.retry !== undefined) lines.push(retryText(filters.retry));
   return [...lines, ...backendLines(route, model)];
+}
+
+function retryText({ attempts, codes }: FilterOf<'Retry'>): string {
+  const what =
+    codes.length === 0 ? 'attempts that take too long' : `${codes.join(', ')} and what takes too long`;
+  return `${what}: tried again up to ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
 }
 
 function backendLines(route: CompiledRoute, model: RouteModel): readonly string[] {
   if (route.totalWeight === 0) return ['500: all backends of the rule have weight 0'];
-  return route.backends.map((backend) => {
+  const lines = route.backends.map((backend) => {
     const share = `${Math.round((backend.weight / route.totalWeight) * 1000) / 10}%`;
     if (backend.kind === 'Unresolved')
       return `${share} -> ${backend.status}: the reference leads nowhere; the status of its object says why`;
-    const upstream = model.upstreams.find(({ id }) => id === backend.upstream);
-    const list = (upstream?.endpoints ?? []).map(
-      (each) => `${endpointText(each)}${each.state === 'Ready' ? '' : ' (terminating)'}`,
-    );
-    const spoken = upstream === undefined ? '' : spokenText(upstream);
-    return `${share} -> ${backend.upstream}${spoken}: ${list.join(', ') || '503: it has no endpoints'}`;
+    return `${share} -> ${upstreamText(backend.upstream, model)}`;
   });
+  const fallbacks = route.fallbacks.map(
+    ({ upstream }) => `if nobody else can serve -> ${upstreamText(upstream, model)}`,
+  );
+  return [...lines, ...fallbacks];
+}
+
+function upstreamText(id: string, model: RouteModel): string {
+  const upstream = model.upstreams.find((each) => each.id === id);
+  const list = (upstream?.endpoints ?? []).map(
+    (each) => `${endpointText(each)}${each.state === 'Ready' ? '' : ' (terminating)'}`,
+  );
+  const spoken = upstream === undefined ? '' : spokenText(upstream);
+  return `${id}${spoken}: ${list.join(', ') || '503: it has no endpoints'}`;
 }
 
 /** Nothing for HTTP/1.1 in the clear. */
-function spokenText({ protocol, tls }: Upstream): string {
+function spokenText({ protocol, tls, policies }: Upstream): string {
   const words = [
     ...(protocol === 'HTTP/1.1' ? [] : [protocol]),
     ...(tls.kind === 'None' ? [] : [`TLS, verified as ${tls.serverName}`]),
   ];
-  return words.length === 0 ? '' : ` (${words.join(' over ')})`;
+  const parts = [...(words.length === 0 ? [] : [words.join(' over ')]), ...policies.map(policyText)];
+  return parts.length === 0 ? '' : ` (${parts.join('; ')})`;
 }
+
+function policyText(policy: UpstreamPolicy): string {
+  switch (policy.kind) {
+    case 'ConsistentHash':
+      return policy.source === 'ClientAddress'
+        ? 'the same endpoint for the same client address'
+        : `the same endpoint for the same ${hashNouns[policy.source]} ${policy.name}`;
+    case 'SlowStart':
+      return `new endpoints warm up for ${policy.windowMs} ms`;
+    case 'HealthCheck':
+      return `checked every ${policy.intervalMs} ms`;
+    case 'OutlierEjection':
+      return 'endpoints that fail are left alone';
+    case 'CircuitBreaker':
+      return 'limited';
+  }
+}
+
+const hashNouns = { Header: 'header', Cookie: 'cookie', QueryParam: 'query parameter' } as const;

@@ -4,6 +4,7 @@
 // takes from it what concerns it.
 import { readFileSync } from 'node:fs';
 import { parseDurationMs } from '#api/duration.ts';
+import { parseSize } from '#api/size.ts';
 import { defaultParserLimits } from '#h1/parser-limits.ts';
 import { parseCidr } from '#http/ip-ranges.ts';
 import { defaultProxySettings } from '#dataplane/worker-protocol.ts';
@@ -15,6 +16,7 @@ import type { TranslateSettings } from '#translate/cluster-view.ts';
 type SettingKind =
   | { readonly kind: 'Count'; readonly least: number; readonly most: number }
   | { readonly kind: 'Duration' }
+  | { readonly kind: 'Size' }
   | { readonly kind: 'CidrList' }
   | { readonly kind: 'Word'; readonly words: readonly string[] }
   /** `namespace/service:port`; empty for none. */
@@ -69,6 +71,14 @@ export const settingDefinitions: readonly SettingDefinition[] = [
   limit('chunkExtensionBytes', chunkExtensionBytes, 0, 65_536, 'of all chunk extensions of a body; 400'),
   limit('trailerBytes', trailerBytes, 0, 65_536, 'of all trailers of a body; 400'),
   limit('connections', 0, 0, 1_000_000, 'of one worker; 0: as many as the descriptors of the process allow'),
+  limit('connectionsPerClient', 0, 0, 1_000_000, 'and of them, those of one client address; 0: any'),
+  {
+    key: 'limits.memory',
+    type: { kind: 'Size' },
+    default: '0',
+    readBy: 'data plane',
+    help: 'that the process may have resident; 0: what its cgroup may have, if that has a limit',
+  },
   limit(
     'bodyBytesPerSecond',
     0,
@@ -212,6 +222,10 @@ function faultOf(type: SettingKind, value: unknown): string | undefined {
       return typeof value === 'string' && parseDurationMs(value) !== undefined
         ? undefined
         : 'it must be a duration such as 250ms, 10s or 1m30s; 0s means none';
+    case 'Size':
+      return parseSize(sizeText(value)) !== undefined
+        ? undefined
+        : 'it must be a size such as 512Mi or 1Gi; 0 means none';
     case 'CidrList':
       return Array.isArray(value) &&
         value.every((block) => typeof block === 'string' && parseCidr(block) !== undefined)
@@ -247,6 +261,11 @@ function countOf(value: unknown): number {
   return typeof value === 'string' && /^[0-9]{1,15}$/.test(value) ? Number(value) : (value as number);
 }
 
+/** YAML takes a size without a unit for a number. */
+function sizeText(value: unknown): string {
+  return typeof value === 'number' ? String(value) : typeof value === 'string' ? value : '';
+}
+
 function settingsOf(values: ReadonlyMap<string, unknown>): FlintSettings {
   const value = (key: string): unknown => values.get(key) ?? definitionOf(key, '').default;
   const count = (key: string): number => countOf(value(key));
@@ -259,6 +278,7 @@ function settingsOf(values: ReadonlyMap<string, unknown>): FlintSettings {
         clientIdleTimeoutMs: duration('timeouts.clientIdle'),
         headTimeoutMs: duration('timeouts.head'),
         attempts: count('attempts'),
+        outlierEjection: defaultSettings.outlierEjection,
       },
       loadBalancing: value('loadBalancing') as LoadBalancing,
       externalNames: value('externalNames') as TranslateSettings['externalNames'],
@@ -278,6 +298,8 @@ function settingsOf(values: ReadonlyMap<string, unknown>): FlintSettings {
       bodyBytesPerSecond: count('limits.bodyBytesPerSecond'),
       concurrentStreams: count('limits.concurrentStreams'),
       connections: count('limits.connections'),
+      connectionsPerClient: count('limits.connectionsPerClient'),
+      memoryBytes: parseSize(sizeText(value('limits.memory'))) ?? 0,
       trustedProxies: value('trustedProxies') as readonly string[],
       proxyProtocolPeers: value('proxyProtocol') as readonly string[],
       publicHttpsPort: defaultProxySettings.publicHttpsPort,

@@ -5,7 +5,7 @@ import type { Delivery } from '#model/model-reader.ts';
 import type { RefusedRevision, Revision } from '#model/revision.ts';
 import { schemaNumbers } from '#model/route-model-schema.ts';
 import { errorCodeNames } from '#h2/error-code.ts';
-import { handshakeOutcomes, http2Scopes } from '#proxy/proxy-context.ts';
+import { handshakeOutcomes, http2Scopes, refusals } from '#proxy/proxy-context.ts';
 import { AdminServer } from '#telemetry/admin-server.ts';
 import type { AdminAnswer } from '#telemetry/admin-server.ts';
 import { createDataPlaneMetrics } from '#telemetry/data-plane-metrics.ts';
@@ -13,11 +13,13 @@ import type { DataPlaneSnapshot } from '#telemetry/data-plane-metrics.ts';
 import type { Logger } from '#telemetry/log.ts';
 import { transport } from '#transport/current.ts';
 import type { ListenOptions } from '#transport/transport.ts';
+import type { EjectionReason } from '#upstream/outlier.ts';
+import { EndpointHealth } from './endpoint-health.ts';
 import { durationBuckets, faultCodes } from './metric-slots.ts';
 import { NameResolver } from './name-resolver.ts';
 import { TableStore } from './table-store.ts';
 import type { ProxySettings } from './worker-protocol.ts';
-import type { BoundPorts } from './worker-handle.ts';
+import type { BoundPorts, Ejection } from './worker-handle.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 export interface DataPlaneOptions {
@@ -54,9 +56,11 @@ export class DataPlane {
   readonly #waiters = new Set<() => void>();
   readonly #store: TableStore;
   readonly #resolver: NameResolver;
+  readonly #health: EndpointHealth;
   /** Ids of the upstreams that are resolved. */
   #named: ReadonlySet<string> = new Set();
   #refusedAnswers = 0;
+  readonly #ejections: Record<EjectionReason, number> = { '5xx': 0, connect: 0 };
   /** Of the newest table; 0 before the first one. */
   #sequence = 0;
   #refused: RefusedRevision | null = null;
@@ -70,6 +74,11 @@ export class DataPlane {
     this.#options = options;
     this.#store = new TableStore(options.nodeName);
     this.#resolver = this.#createResolver();
+    this.#health = new EndpointHealth({
+      logger: options.logger,
+      onUnwell: (changed) => this.#pool.setUnwell(changed),
+      resolved: (id) => this.#pool.resolved(id),
+    });
     const workers = transport.canReusePort ? options.workers : 1;
     if (workers < options.workers)
       options.logger.warn('this system cannot share a port between threads; one worker serves alone');
@@ -86,13 +95,16 @@ export class DataPlane {
       logger: options.logger,
       writeAccessLog: options.writeAccessLog,
       onServed: (sequence) => this.#onServed(sequence),
+      onEjection: (ejection) => this.#onEjection(ejection),
     });
     const registry = createDataPlaneMetrics(() => this.#snapshot());
     this.#admin = new AdminServer({
       isReady: () => this.isReady,
+      isLive: () => !this.#pool.isStuck,
       pages: {
         '/revision': (query) => this.#answerRevision(query),
         '/certificates': () => Promise.resolve(this.#answerCertificates()),
+        '/upstreams': () => Promise.resolve({ contentType: 'application/json', text: this.#health.page }),
       },
       metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     });
@@ -145,6 +157,7 @@ export class DataPlane {
     const { state, routes } = this.#store.take(change, sequence);
     this.#sequence = sequence;
     this.#resolve(state.named);
+    this.#health.update(this.#store.checked);
     this.#refused = null;
     this.#digests.set(sequence, bundle.digest);
     if (isFirst) {
@@ -160,7 +173,10 @@ export class DataPlane {
     const { logger, lookup } = this.#options;
     return new NameResolver({
       ...(lookup === undefined ? {} : { lookup }),
-      onResolved: (id, endpoints) => this.#pool.resolve(id, endpoints),
+      onResolved: (id, endpoints) => {
+        this.#pool.resolve(id, endpoints);
+        this.#health.onResolved(id);
+      },
       onRefused: (upstream, name, address) => {
         this.#refusedAnswers++;
         logger.warn(
@@ -222,6 +238,7 @@ export class DataPlane {
   /** Nobody may wait for a revision that will not come: their timers would keep the process alive. */
   #stop(): void {
     this.#resolver.close();
+    this.#health.close();
     this.#isStopped = true;
     this.#admin.close();
     this.#wakeWaiters();
@@ -232,7 +249,16 @@ export class DataPlane {
     this.#waiters.clear();
   }
 
+  #onEjection({ upstream, endpoint, reason, durationMs }: Ejection): void {
+    this.#ejections[reason]++;
+    this.#options.logger.warn(
+      { upstream, endpoint, reason, durationMs: Math.round(durationMs) },
+      'an endpoint has failed too often: a worker leaves it alone for a while',
+    );
+  }
+
   #onServed(sequence: number): void {
+    if (sequence === this.#sequence) this.#health.settle();
     if (sequence <= this.#servedSequence) return;
     this.#servedSequence = sequence;
     for (const known of this.#digests.keys()) if (known < sequence) this.#digests.delete(known);
@@ -278,12 +304,15 @@ export class DataPlane {
     return {
       durationBuckets,
       connections: metrics.connections,
-      refusedConnections: metrics.refusedConnections,
+      refusedConnections: refusals.map((refusal) => [refusal, metrics.refusedConnections(refusal)]),
+      displacedConnections: metrics.displacedConnections,
       handshakes: handshakeOutcomes.map((outcome) => [outcome, metrics.handshakes(outcome)]),
       http2Errors: http2Scopes.flatMap((scope) =>
         errorCodeNames.map((name, code) => [scope, name, metrics.http2Errors(scope, code)] as const),
       ),
       passedThrough: metrics.passedThrough,
+      retries: metrics.retries,
+      ejections: Object.entries(this.#ejections),
       activeRequests: metrics.activeRequests,
       faults: faultCodes.map((code) => [code, metrics.faults(code)]),
       routes: [
@@ -295,10 +324,13 @@ export class DataPlane {
       upstreams: this.#store.sizes.upstreams.keys,
       certificates: this.#store.certificates,
       refusedAnswers: this.#refusedAnswers,
+      health: this.#health.counts,
       refusedBundles: [...this.#refusals],
       contactAgeSeconds: this.#options.contactAgeSeconds?.(),
       workers,
       workerRestarts: restarts,
+      workerLagSeconds: this.#pool.takeLagSeconds(),
+      memory: this.#pool.memory,
     };
   }
 }

@@ -15,7 +15,16 @@ export function descriptorLimit(): number {
   }
 }
 
+const fewestChecks = 16;
+/** Enough for 10,000 endpoints every 10 s that take a quarter of a second each. */
+const mostChecks = 256;
+
+/** Health checks at a time: each has a descriptor. */
+export function checksAtOnce(descriptors: number): number {
+  return Math.min(Math.max(fewestChecks, Math.floor(descriptors / 16)), mostChecks);
+}
+
 /** Client connections per worker: each may need a second descriptor, towards a backend. */
 export function connectionsPerWorker(descriptors: number, workers: number): number {
-  return Math.max(1, Math.floor((descriptors - reserved) / 2 / workers));
+  return Math.max(1, Math.floor((descriptors - reserved - checksAtOnce(descriptors)) / 2 / workers));
 }

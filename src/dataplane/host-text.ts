@@ -39,7 +39,7 @@ type ShortRule = readonly [
   idleMs: number,
   matches: readonly ShortMatch[],
   filters: readonly Filter[],
-  /** Upstream or status of one that is unresolved, and weight, in turn. */
+  /** Upstream (a fallback's behind a `|`) or status of one that is unresolved, and weight, in turn. */
   backends: readonly (string | number)[],
 ];
 
@@ -111,10 +111,7 @@ function shortRule({ ref, matches, filters, backends, timeouts }: Rule): ShortRu
     idleMs,
     matches.map(shortMatch),
     filters,
-    backends.flatMap((backend) => [
-      backend.kind === 'Upstream' ? backend.upstream : backend.status,
-      backend.weight,
-    ]),
+    backends.flatMap((backend) => [shortTarget(backend), backend.weight]),
   ];
 }
 
@@ -139,16 +136,31 @@ function longMatch([kind, value, [name], headers, queryParams]: ShortMatch): Mat
   return { path: { kind, value }, method, headers, queryParams };
 }
 
+/** No namespace begins with it. */
+const fallbackMark = '|';
+
+function shortTarget(backend: Backend): string | number {
+  switch (backend.kind) {
+    case 'Upstream':
+      return backend.upstream;
+    case 'Fallback':
+      return `${fallbackMark}${backend.upstream}`;
+    case 'Unresolved':
+      return backend.status;
+  }
+}
+
+function longBackend(target: string | number, weight: number): Backend {
+  if (typeof target === 'number') return { kind: 'Unresolved', status: target as 500 | 503, weight };
+  return target.startsWith(fallbackMark)
+    ? { kind: 'Fallback', upstream: target.slice(fallbackMark.length), weight }
+    : { kind: 'Upstream', upstream: target, weight };
+}
+
 function longBackends(pairs: readonly (string | number)[]): readonly Backend[] {
   const backends: Backend[] = [];
   for (let index = 0; index < pairs.length; index += 2) {
-    const target = pairs[index]!;
-    const weight = pairs[index + 1] as number;
-    backends.push(
-      typeof target === 'string'
-        ? { kind: 'Upstream', upstream: target, weight }
-        : { kind: 'Unresolved', status: target as 500 | 503, weight },
-    );
+    backends.push(longBackend(pairs[index]!, pairs[index + 1] as number));
   }
   return backends;
 }

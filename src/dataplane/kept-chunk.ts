@@ -5,6 +5,7 @@ import { hostReferences, keysOf, referencesOf } from '#model/references.ts';
 import type { References } from '#model/references.ts';
 import type { Certificate, Rule, VirtualHost } from '#model/route-model.ts';
 import { readText } from '#model/text-numbers.ts';
+import type { CheckedUpstream } from './checked-group.ts';
 import { readHost } from './host-text.ts';
 import type { NamedUpstream } from './name-resolver.ts';
 import type { SlabReader } from './slabs.ts';
@@ -12,7 +13,7 @@ import type { TableBlock } from './table-state.ts';
 
 export type KeptChunk = KeptBlock | KeptContent;
 
-/** Settings, zones. */
+/** Settings, zones, keys. */
 export class KeptContent implements Remains {
   readonly kind = 'Content';
   readonly content: ChunkContent;
@@ -44,6 +45,7 @@ export type CertificateFacts = Omit<Certificate, 'chain' | 'key'>;
 export interface BlockFacts {
   readonly wildcards?: number;
   readonly named?: readonly NamedUpstream[];
+  readonly checked?: readonly CheckedUpstream[];
   readonly secured?: number;
   readonly certificates?: readonly CertificateFacts[];
 }
@@ -59,6 +61,8 @@ export class KeptBlock implements Remains {
   readonly wildcards: number;
   /** Those that are upstreams of a DNS name. */
   readonly named: readonly NamedUpstream[];
+  /** Those that are upstreams whose endpoints are checked. */
+  readonly checked: readonly CheckedUpstream[];
   /** How many of them are upstreams with TLS. */
   readonly secured: number;
 
@@ -67,12 +71,13 @@ export class KeptBlock implements Remains {
 
   constructor(
     block: TableBlock,
-    { wildcards = 0, named = [], secured = 0, certificates = [] }: BlockFacts,
+    { wildcards = 0, named = [], checked = [], secured = 0, certificates = [] }: BlockFacts,
     slabs: SlabReader,
   ) {
     this.block = block;
     this.wildcards = wildcards;
     this.named = named;
+    this.checked = checked;
     this.secured = secured;
     this.certificates = certificates;
     this.#slabs = slabs;

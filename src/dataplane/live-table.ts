@@ -1,10 +1,13 @@
 // The table of one thread: texts in shared memory, and what requests have made of them so far.
 import type { Endpoint, Fallback } from '#model/route-model.ts';
 import type { ServingTable, TlsSelection } from '#proxy/serving-table.ts';
+import { Sessions } from '#proxy/session.ts';
 import { CompiledHost } from '#route/compiled-host.ts';
 import { CompiledRoute } from '#route/compiled-route.ts';
 import { RouteTable } from '#route/route-table.ts';
 import type { SecureTransport } from '#transport/secure-transport.ts';
+import { alone } from '#upstream/surroundings.ts';
+import type { Surroundings } from '#upstream/surroundings.ts';
 import { Upstream } from '#upstream/upstream.ts';
 import { readHost } from './host-text.ts';
 import { LiveContexts } from './live-contexts.ts';
@@ -24,6 +27,9 @@ const mostUpstreams = 4096;
 /** After a flip, between two looks at the sockets. */
 const forgottenAtOnce = 512;
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+const everyoneIsWell: ReadonlySet<string> = new Set();
 const noFallback = { text: '', route: undefined };
 
 const defaultBounds: TableBounds = { hosts: mostHosts, upstreams: mostUpstreams };
@@ -52,16 +58,22 @@ export class LiveTable {
   readonly #upstreams: LiveValues<Upstream>;
   /** Undefined: this thread ends no TLS. */
   readonly #contexts: LiveContexts | undefined;
-  #secure: SecureTransport | undefined;
   #isTidying = false;
-  #zone = '';
+  /** As the upstreams see them: what is assigned here holds for all. */
+  readonly #surroundings: Writable<Surroundings>;
+  /** What checks say, by upstream: endpoints that do not serve. */
+  readonly #unwell = new Map<string, ReadonlySet<string>>();
   /** What DNS says, by upstream. */
   readonly #resolved = new Map<string, readonly Endpoint[]>();
+  #sessions: { readonly key: string; readonly sessions: Sessions | undefined } = {
+    key: '',
+    sessions: undefined,
+  };
   #fallback: { readonly text: string; readonly route: CompiledRoute | undefined } = noFallback;
 
-  /** `tls`: absent where it is not ended. */
-  constructor(bounds: TableBounds = defaultBounds, tls?: TlsTerms) {
-    this.#secure = tls?.transport;
+  /** `tls`: absent where it is not ended. `surroundings`: what is known of them before the first table. */
+  constructor(bounds: TableBounds = defaultBounds, tls?: TlsTerms, surroundings: Surroundings = alone) {
+    this.#surroundings = { ...surroundings, secure: tls?.transport };
     this.#contexts =
       tls === undefined
         ? undefined
@@ -72,11 +84,11 @@ export class LiveTable {
 
   /** Whether this head needs what was not given yet: it has to come before the flip. */
   lacksSecureTransport({ hasSecuredUpstreams }: TableHead): boolean {
-    return hasSecuredUpstreams && this.#secure === undefined;
+    return hasSecuredUpstreams && this.#surroundings.secure === undefined;
   }
 
   useSecureTransport(transport: SecureTransport): void {
-    this.#secure = transport;
+    this.#surroundings.secure = transport;
   }
 
   stage({ sizes, slabs, added, removed }: Piece): void {
@@ -89,14 +101,18 @@ export class LiveTable {
   }
 
   /** Everything staged since the last flip becomes one table. Upstreams that stay keep their connections. */
-  flip({ revision, settings, hasWildcards, zone }: TableHead, { goneSlabs, goneNames }: Gone): ServingTable {
+  flip(
+    { revision, settings, hasWildcards, zone, sessionKey }: TableHead,
+    { goneSlabs, goneNames }: Gone,
+  ): ServingTable {
     this.#indexes.hosts.flip();
     this.#indexes.upstreams.flip();
     this.#indexes.certificates.flip();
     for (const slab of goneSlabs) this.#slabs.delete(slab);
     for (const id of goneNames) this.#resolved.delete(id);
-    if (zone !== this.#zone) {
-      this.#zone = zone;
+    this.#surroundings.outlierEjection = settings.outlierEjection;
+    if (zone !== this.#surroundings.zone) {
+      this.#surroundings.zone = zone;
       this.#upstreams.invalidate();
     }
     this.#hosts.beginRefresh();
@@ -109,6 +125,7 @@ export class LiveTable {
       routes,
       fallback: this.#compileFallback(settings.fallback),
       upstreams: this.#upstreams,
+      sessions: this.#sessionsOf(sessionKey),
       selectTls: (serverName) => {
         const host = serverName === undefined ? undefined : routes.findHost(serverName);
         const selection =
@@ -128,21 +145,40 @@ export class LiveTable {
     }
   }
 
+  /** All endpoints of an upstream that are unwell, as `address port`, whether or not the table has it yet. */
+  setUnwell(id: string, keys: readonly string[]): void {
+    const unwell = new Set(keys);
+    if (unwell.size === 0) this.#unwell.delete(id);
+    else this.#unwell.set(id, unwell);
+    this.#upstreams.known(id)?.setUnwell(unwell);
+  }
+
   #upstreamKind(): LiveKind<Upstream> {
     const read = (id: string, text: string): ServedUpstream => {
       const upstream = readUpstream(id, text);
       return upstream.isNamed ? { ...upstream, endpoints: this.#resolved.get(id) ?? [] } : upstream;
     };
     return {
-      make: (id, text) => new Upstream(read(id, text), this.#zone, this.#secure),
+      make: (id, text) => {
+        const upstream = new Upstream(read(id, text), this.#surroundings);
+        upstream.setUnwell(this.#unwell.get(id) ?? everyoneIsWell);
+        return upstream;
+      },
       renew: (upstream, id, text) => {
-        upstream.update(read(id, text), this.#zone, this.#secure);
+        upstream.update(read(id, text));
+        upstream.setUnwell(this.#unwell.get(id) ?? everyoneIsWell);
         return upstream;
       },
       isTold: true,
       isBusy: (upstream) => upstream.isBusy,
       end: (upstream) => upstream.retire(),
     };
+  }
+
+  #sessionsOf(key: string): Sessions | undefined {
+    if (key !== this.#sessions.key)
+      this.#sessions = { key, sessions: key === '' ? undefined : new Sessions(key) };
+    return this.#sessions.sessions;
   }
 
   #compileFallback(fallback: Fallback): CompiledRoute | undefined {

@@ -58,6 +58,11 @@ export class LiveValues<V> {
     return this.#index.placeOf(live.number) === live.place ? live.value : this.#renew(key, live);
   }
 
+  /** As it is, if it was made. */
+  known(key: string): V | undefined {
+    return this.#live.get(key)?.value;
+  }
+
   /** One is to be made again now, if it is there. */
   renew(key: string): void {
     const live = this.#live.get(key);

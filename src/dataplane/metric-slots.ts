@@ -1,6 +1,6 @@
 // Counters of one worker in shared memory: the worker stores, the main thread reads, nobody waits.
 //
-//   [connections, active requests, refused connections, a counter per fault, outcome of a handshake error of HTTP/2, bytes passed through ... | slot 0 | ...]
+//   [connections, active requests, retries, a counter per refusal, displaced connections that were idle and busy, a counter per fault, outcome of a handshake error of HTTP/2, bytes passed through ... | slot 0 | ...]
 //   slot: [1xx .. 5xx, sum of seconds, count per bucket ...]
 //
 // The worker alone counts, with plain stores of aligned doubles, so a reader sees old or new values, never torn ones; the
@@ -9,8 +9,8 @@ import { faults } from '#http/fault.ts';
 import type { FaultCode } from '#http/fault.ts';
 import { errorCodeNames } from '#h2/error-code.ts';
 import type { ErrorCode } from '#h2/error-code.ts';
-import { handshakeOutcomes, http2Scopes } from '#proxy/proxy-context.ts';
-import type { HandshakeOutcome, Http2Scope } from '#proxy/proxy-context.ts';
+import { handshakeOutcomes, http2Scopes, refusals } from '#proxy/proxy-context.ts';
+import type { HandshakeOutcome, Http2Scope, Refusal } from '#proxy/proxy-context.ts';
 
 /** Upper bounds in seconds; the last bucket has none. */
 export const durationBuckets = [
@@ -22,7 +22,10 @@ export const faultCodes = Object.keys(faults) as readonly FaultCode[];
 const statusClasses = 5;
 const gauges = 2;
 const refusedWord = gauges;
-const faultsWord = refusedWord + 1;
+/** Idle ones, and busy ones. */
+const displacedWord = refusedWord + refusals.length;
+const retriesWord = displacedWord + 2;
+const faultsWord = retriesWord + 1;
 const handshakesWord = faultsWord + faultCodes.length;
 const http2Word = handshakesWord + handshakeOutcomes.length;
 /** Bytes of connections that were passed through: of clients, and of backends. */
@@ -57,8 +60,16 @@ export class MetricWriter {
     this.#words[1]! += change;
   }
 
-  countRefusedConnection(): void {
-    this.#words[refusedWord]! += 1;
+  countRefusedConnection(refusal: Refusal): void {
+    this.#words[refusedWord + refusals.indexOf(refusal)]! += 1;
+  }
+
+  countDisplacedConnection(isIdle: boolean): void {
+    this.#words[displacedWord + (isIdle ? 0 : 1)]! += 1;
+  }
+
+  countRetries(count: number): void {
+    this.#words[retriesWord]! += count;
   }
 
   countFault(code: FaultCode): void {
@@ -130,8 +141,16 @@ export class MetricReader {
     return this.#sum(1);
   }
 
-  get refusedConnections(): number {
-    return this.#sum(refusedWord);
+  refusedConnections(refusal: Refusal): number {
+    return this.#sum(refusedWord + refusals.indexOf(refusal));
+  }
+
+  get displacedConnections(): { readonly idle: number; readonly busy: number } {
+    return { idle: this.#sum(displacedWord), busy: this.#sum(displacedWord + 1) };
+  }
+
+  get retries(): number {
+    return this.#sum(retriesWord);
   }
 
   faults(code: FaultCode): number {

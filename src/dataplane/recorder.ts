@@ -2,7 +2,7 @@
 import type { ErrorCode } from '#h2/error-code.ts';
 import type { Exchange } from '#proxy/exchange.ts';
 import type { Passthrough } from '#proxy/passthrough.ts';
-import type { HandshakeOutcome, Http2Scope, ProxyObserver } from '#proxy/proxy-context.ts';
+import type { HandshakeOutcome, Http2Scope, ProxyObserver, Refusal } from '#proxy/proxy-context.ts';
 import type { AccessLog } from '#telemetry/access-log.ts';
 import type { MetricWriter } from './metric-slots.ts';
 
@@ -29,8 +29,12 @@ export class Recorder implements ProxyObserver {
     this.#metrics.addConnections(-1);
   }
 
-  onConnectionRefused(): void {
-    this.#metrics.countRefusedConnection();
+  onConnectionRefused(refusal: Refusal): void {
+    this.#metrics.countRefusedConnection(refusal);
+  }
+
+  onConnectionDisplaced(isIdle: boolean): void {
+    this.#metrics.countDisplacedConnection(isIdle);
   }
 
   onHandshakeEnd(outcome: HandshakeOutcome): void {
@@ -52,6 +56,7 @@ export class Recorder implements ProxyObserver {
     const slot = route === undefined ? 0 : (this.#slots.get(route.objectId) ?? 0);
     this.#metrics.countRequest(slot, exchange.status, durationMs / 1000);
     if (fault !== undefined) this.#metrics.countFault(fault);
+    if (exchange.attempts.retries > 0) this.#metrics.countRetries(exchange.attempts.retries);
     this.#accessLog?.write({
       requestId: exchange.requestId,
       client: exchange.clientAddress,
@@ -67,7 +72,7 @@ export class Recorder implements ProxyObserver {
       responseBytes: exchange.responseBytes,
       route: route === undefined ? '' : `${route.objectId}/${route.ref.rule}`,
       endpoint: exchange.endpoint?.text ?? '',
-      attempts: exchange.attempts,
+      attempts: exchange.attempts.count,
     });
   }
 

@@ -18,6 +18,8 @@ export interface TableHead {
   readonly hasSecuredUpstreams: boolean;
   /** Where this process runs; empty: nobody knows, or it does not matter to any endpoint. */
   readonly zone: string;
+  /** By which sessions are signed, in base64; empty: no rule has any. */
+  readonly sessionKey: string;
 }
 
 export type TableSizes = Readonly<Record<TableBlock['kind'], IndexSize>>;

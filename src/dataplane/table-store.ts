@@ -11,6 +11,8 @@ import type { Upstream } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 import { CompiledHost } from '#route/compiled-host.ts';
 import { CompiledRoute } from '#route/compiled-route.ts';
+import type { CheckedUpstream } from './checked-group.ts';
+import { checkedUpstreams } from './checked-group.ts';
 import { writeHost } from './host-text.ts';
 import { KeptBlock, KeptContent } from './kept-chunk.ts';
 import type { BlockFacts, CertificateFacts, KeptChunk } from './kept-chunk.ts';
@@ -42,7 +44,9 @@ export class TableStore {
   #wildcards = 0;
   #secured = 0;
   #zone = '';
+  #sessionKey = '';
   readonly #named = new Map<string, NamedUpstream>();
+  readonly #checked = new Map<string, CheckedUpstream>();
 
   get sizes(): TableSizes {
     const [hosts, upstreams, certificates] = (['hosts', 'upstreams', 'certificates'] as const).map((kind) =>
@@ -54,6 +58,11 @@ export class TableStore {
   /** Upstreams whose endpoints are the addresses of a DNS name. */
   get named(): readonly NamedUpstream[] {
     return [...this.#named.values()];
+  }
+
+  /** Upstreams whose endpoints are checked. */
+  get checked(): readonly CheckedUpstream[] {
+    return [...this.#checked.values()];
   }
 
   /** Sorted by id. */
@@ -102,6 +111,8 @@ export class TableStore {
     for (const kept of added) this.#chunks.add(kept);
     for (const { id } of removed.flatMap(({ named }) => named)) this.#named.delete(id);
     for (const named of added.flatMap((kept) => kept.named)) this.#named.set(named.id, named);
+    for (const { id } of removed.flatMap(({ checked }) => checked)) this.#checked.delete(id);
+    for (const checked of added.flatMap((kept) => kept.checked)) this.#checked.set(checked.id, checked);
     for (const kept of removed) {
       this.#chunks.delete(kept);
       this.#writer.release(kept.block);
@@ -114,6 +125,7 @@ export class TableStore {
       hasWildcards: this.#wildcards > 0,
       hasSecuredUpstreams: this.#secured > 0,
       zone: this.#zone,
+      sessionKey: this.#sessionKey,
     };
     const blocks = new Set([...this.#chunks].map(({ block }) => block));
     const named = new Set(this.#named.keys());
@@ -124,6 +136,8 @@ export class TableStore {
     if (content.kind === 'settings') this.#settings = content.settings;
     if (content.kind === 'zones')
       this.#zone = content.zones.find(({ node }) => node === this.#nodeName)?.zone ?? '';
+    if (content.kind === 'keys')
+      this.#sessionKey = content.keys.find(({ id }) => id === 'session')?.key.reveal() ?? '';
   }
 
   #keep(content: ChunkContent): Kept<KeptChunk> | Refused {
@@ -149,8 +163,9 @@ export class TableStore {
           text: writeUpstream(upstream),
         }));
         const named = content.upstreams.flatMap(namedUpstreams);
+        const checked = content.upstreams.flatMap(checkedUpstreams);
         const secured = content.upstreams.filter(({ tls }) => tls.kind !== 'None').length;
-        return this.#write('upstreams', entries, { named, secured });
+        return this.#write('upstreams', entries, { named, checked, secured });
       }
       case 'certificates': {
         // A pair is one text: there is no moment with a chain of one and the key of another.
@@ -163,6 +178,7 @@ export class TableStore {
       }
       case 'settings':
       case 'zones':
+      case 'keys':
         return new KeptContent(content);
     }
   }

@@ -14,25 +14,28 @@ type Short = readonly [
   endpoints: readonly (string | number)[],
   zoneHints: readonly (readonly [zone: string, endpoints: readonly number[]])[],
   named: 0 | 1,
-  /** Absent for HTTP/1.1 in the clear, as most speak. */
-  spoken?: Pick<Upstream, 'protocol' | 'tls'>,
+  /** Absent for HTTP/1.1 in the clear and without policies, as most are. */
+  terms?: Pick<Upstream, 'protocol' | 'tls' | 'policies'>,
 ];
 
 export function writeUpstream(upstream: Upstream): string {
-  const { loadBalancing, protocol, tls, discovery, endpoints, zoneHints } = upstream;
-  const isPlain = protocol === plainBackend.protocol && tls.kind === plainBackend.tls.kind;
+  const { loadBalancing, protocol, tls, policies, discovery, endpoints, zoneHints } = upstream;
+  const isPlain =
+    protocol === plainBackend.protocol && tls.kind === plainBackend.tls.kind && policies.length === 0;
   const short: Short = [
     loadBalancing,
     endpoints.flatMap(({ address, port, state }) => [address, state === 'Ready' ? port : -port]),
     zoneHints.map((hint) => [hint.zone, hint.endpoints]),
     discovery.kind === 'Dns' ? 1 : 0,
-    ...(isPlain ? ([] as const) : ([{ protocol, tls }] as const)),
+    ...(isPlain ? ([] as const) : ([{ protocol, tls, policies }] as const)),
   ];
   return JSON.stringify(short);
 }
 
 export function readUpstream(id: string, text: string): ServedUpstream {
-  const [loadBalancing, pairs, hints, named, { protocol, tls } = plainBackend] = JSON.parse(text) as Short;
+  const [loadBalancing, pairs, hints, named, { protocol, tls, policies } = plainBackend] = JSON.parse(
+    text,
+  ) as Short;
   const endpoints: Upstream['endpoints'][number][] = [];
   for (let index = 0; index < pairs.length; index += 2) {
     const port = pairs[index + 1] as number;
@@ -43,5 +46,5 @@ export function readUpstream(id: string, text: string): ServedUpstream {
     });
   }
   const zoneHints = hints.map(([zone, of]) => ({ zone, endpoints: of }));
-  return { id, loadBalancing, protocol, tls, isNamed: named === 1, endpoints, zoneHints };
+  return { id, loadBalancing, protocol, tls, policies, isNamed: named === 1, endpoints, zoneHints };
 }

@@ -1,13 +1,18 @@
 // One worker thread as the main thread sees it: a queue of one request at a time, and the table that it serves.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { transport } from '#transport/current.ts';
 import type { ListenOptions } from '#transport/transport.ts';
 import type { SlotChange } from './route-slots.ts';
 import { goneBetween, piecesBetween } from './table-state.ts';
 import type { TableState } from './table-state.ts';
+import type { Unwell } from './unwell-news.ts';
 import type { FromWorker, ResolvedEndpoints, ToWorker, WorkerStart } from './worker-protocol.ts';
+import { VitalsReader } from './worker-vitals.ts';
 
-type Answer = Exclude<FromWorker, { kind: 'AccessLog' | 'Drained' }>;
+type Answer = Exclude<FromWorker, { kind: 'AccessLog' | 'Drained' | 'Ejected' }>;
+
+export type Ejection = Omit<Extract<FromWorker, { kind: 'Ejected' }>, 'kind'>;
 
 export interface BoundPorts {
   readonly http: number;
@@ -17,12 +22,18 @@ export interface BoundPorts {
 
 export interface WorkerHandleEvents {
   onAccessLog(lines: string): void;
+  onEjection(ejection: Ejection): void;
   /** The thread is gone; `error` is what killed it, undefined after a drain. */
   onExit(handle: WorkerHandle, error: Error | undefined): void;
 }
 
 export class WorkerHandle {
+  /** What a thread runs; a test of threads that misbehave has another one. */
+  static script: URL = new URL('./worker.ts', import.meta.url);
   readonly metrics: SharedArrayBuffer;
+  readonly vitals: VitalsReader;
+  /** It is being ended because its loop stands still. */
+  isCondemned = false;
   /** What it serves; undefined before its first flip. */
   state: TableState | undefined = undefined;
   isListening = false;
@@ -36,10 +47,12 @@ export class WorkerHandle {
 
   constructor(start: WorkerStart, events: WorkerHandleEvents) {
     this.metrics = start.metrics;
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: start });
+    this.vitals = new VitalsReader(start.vitals);
+    this.#worker = new Worker(WorkerHandle.script, { workerData: start });
     this.#worker.on('message', (message: FromWorker) => {
       if (message.kind === 'AccessLog') events.onAccessLog(message.lines);
       else if (message.kind === 'Drained') void this.#worker.terminate();
+      else if (message.kind === 'Ejected') events.onEjection(message);
       else this.#resolve?.(message);
     });
     this.#worker.on('error', (error: Error) => {
@@ -47,6 +60,8 @@ export class WorkerHandle {
     });
     this.#worker.on('exit', (code) => {
       this.#hasExited = true;
+      // First of all its listeners: while they are open, they get a share of the new connections.
+      if (start.leftovers !== undefined) transport.leftovers?.close(start.leftovers);
       const error =
         this.#error ?? (this.#isDraining ? undefined : new Error(`the thread exited with code ${code}`));
       this.#reject?.(error ?? new Error('the thread has drained'));
@@ -100,8 +115,25 @@ export class WorkerHandle {
     this.#worker.postMessage({ kind: 'Resolved', resolved } satisfies ToWorker);
   }
 
+  /** As resolve. */
+  setUnwell(unwell: Unwell): void {
+    this.#worker.postMessage({ kind: 'Health', unwell } satisfies ToWorker);
+  }
+
+  /** Not answered. */
+  relieve(bytes: number): void {
+    this.#worker.postMessage({ kind: 'Relieve', bytes } satisfies ToWorker);
+  }
+
   terminate(): void {
     this.#isDraining = true;
+    void this.#worker.terminate();
+  }
+
+  /** Its loop stands still: nothing that it is told reaches it, but both runtimes end a thread in the middle of a loop. */
+  condemn(): void {
+    this.isCondemned = true;
+    this.#error = new Error('the loop of the thread stood still');
     void this.#worker.terminate();
   }
 

@@ -1,16 +1,25 @@
-// N worker threads that all serve the newest table: every one is brought to it by its own delta, a dead one is replaced.
+// N worker threads that all serve the newest table: every one is brought to it by its own delta, one that is dead or stands
+// still is replaced.
 import { randomBytes } from 'node:crypto';
 import type { Endpoint } from '#model/route-model.ts';
+import type { MemoryLevel } from '#proxy/memory-level.ts';
 import type { Logger } from '#telemetry/log.ts';
+import { transport } from '#transport/current.ts';
+import { bytesInUse, collectGarbage } from '#transport/runtime-memory.ts';
 import type { ListenOptions } from '#transport/transport.ts';
 import { connectionsPerWorker, descriptorLimit } from './descriptor-limit.ts';
+import { LivedTime } from './lived-time.ts';
+import { findMemoryGauge } from './memory-gauge.ts';
+import { MemoryPressure, newPressureMemory } from './memory-pressure.ts';
 import { MetricReader, newMetricMemory } from './metric-slots.ts';
 import { RouteSlots } from './route-slots.ts';
 import type { RouteChange, SlotChange } from './route-slots.ts';
 import type { TableState } from './table-state.ts';
+import type { Unwell } from './unwell-news.ts';
 import type { ProxySettings } from './worker-protocol.ts';
 import { WorkerHandle } from './worker-handle.ts';
-import type { BoundPorts } from './worker-handle.ts';
+import type { BoundPorts, Ejection } from './worker-handle.ts';
+import { newVitalsMemory } from './worker-vitals.ts';
 
 export interface WorkerPoolOptions {
   readonly workers: number;
@@ -23,6 +32,8 @@ export interface WorkerPoolOptions {
   readonly writeAccessLog: ((lines: string) => void) | undefined;
   /** All live workers serve `revision` or a newer one. */
   readonly onServed: (revision: number) => void;
+  /** A worker leaves an endpoint alone for a while. */
+  readonly onEjection?: (ejection: Ejection) => void;
   /** Starts a thread; a test may want to hold it. */
   readonly startWorker?: (...start: ConstructorParameters<typeof WorkerHandle>) => WorkerHandle;
 }
@@ -33,17 +44,31 @@ const firstRestartMs = 100;
 const lastRestartMs = 10_000;
 /** A worker that lived this long has not died of its start. */
 const stableMs = 30_000;
+/** A loop that has not turned for this long will not turn again. */
+const stallMs = 10_000;
+const lookMs = 250;
+/** One look; more than that this thread has not lived through itself. */
+const mostLookMs = 2 * lookMs;
 
 export class WorkerPool {
   readonly metrics = new MetricReader();
   readonly slots = new RouteSlots();
   restarts = 0;
+  /** A thread that stood still could not even be ended: only another process helps. */
+  isStuck = false;
+  /** Undefined: memory has no limit. */
+  readonly memory: MemoryPressure | undefined;
+  readonly #memoryLevel = newPressureMemory();
+  readonly #time = new LivedTime(mostLookMs);
+  #looking: NodeJS.Timeout | undefined = undefined;
   readonly #options: WorkerPoolOptions;
   /** With a number of connections in any case. */
   readonly #proxy: ProxySettings;
   readonly #handles = new Set<WorkerHandle>();
   #wanted: TableState | undefined = undefined;
   readonly #resolved = new Map<string, readonly Endpoint[]>();
+  /** Upstreams that have unwell endpoints, and which. */
+  readonly #unwell = new Map<string, readonly string[]>();
   #ports: BoundPorts;
   readonly #ticketKeys: Uint8Array | undefined;
   #restartMs = firstRestartMs;
@@ -59,6 +84,31 @@ export class WorkerPool {
     const { listen, listenSecure } = options;
     this.#ports = { http: listen.port, https: listenSecure?.port ?? 0 };
     this.#ticketKeys = listenSecure === undefined ? undefined : randomBytes(ticketKeyBytes);
+    this.memory = this.#createMemoryPressure();
+  }
+
+  #createMemoryPressure(): MemoryPressure | undefined {
+    const gauge = findMemoryGauge(this.#proxy.memoryBytes);
+    if (gauge === undefined) return undefined;
+    return new MemoryPressure(this.#memoryLevel, {
+      gauge,
+      bytesInUse: () => {
+        let sum = bytesInUse();
+        for (const { vitals } of this.#handles) sum += vitals.bytesInUse;
+        return sum;
+      },
+      onRelief: (bytes) => {
+        for (const handle of this.#handles) handle.relieve(bytes / this.#handles.size);
+        collectGarbage();
+      },
+      onLevel: (level, usedBytes) => this.#onMemoryLevel(level, usedBytes, gauge.limitBytes),
+    });
+  }
+
+  #onMemoryLevel(level: MemoryLevel, usedBytes: number, limitBytes: number): void {
+    const figures = { level, usedBytes, limitBytes };
+    if (level > 0) this.#options.logger.warn(figures, 'memory is short');
+    else this.#options.logger.info(figures, 'memory is no longer short');
   }
 
   /** Somebody accepts connections. */
@@ -77,7 +127,27 @@ export class WorkerPool {
     // The first one finds out the ports, and whether they can be bound at all.
     await this.#spawn();
     await Promise.all(Array.from({ length: this.#options.workers - 1 }, () => this.#spawn()));
+    this.#looking = setInterval(() => this.#lookAtWorkers(), lookMs);
+    this.memory?.start();
     return this.#ports;
+  }
+
+  #lookAtWorkers(): void {
+    const livedMs = this.#time.step();
+    for (const handle of this.#handles) {
+      const silentMs = handle.vitals.look(livedMs);
+      if (handle.isCondemned) {
+        if (silentMs >= 2 * stallMs && !this.isStuck) {
+          this.isStuck = true;
+          this.#options.logger.error('a worker that stands still cannot be ended: no longer alive');
+        }
+      } else if (silentMs >= stallMs) handle.condemn();
+    }
+  }
+
+  /** The longest that the loop of a worker was held up since the last call. */
+  takeLagSeconds(): number {
+    return Math.max(0, ...[...this.#handles].map(({ vitals }) => vitals.takeLagSeconds()));
   }
 
   /** Serves `state` from now on. Workers that are busy with an older one go on from there. */
@@ -96,35 +166,63 @@ export class WorkerPool {
     for (const handle of this.#handles) handle.resolve([[id, endpoints]]);
   }
 
+  /** What DNS has said last. */
+  resolved(id: string): readonly Endpoint[] {
+    return this.#resolved.get(id) ?? [];
+  }
+
+  /** All unwell endpoints of each upstream that is named: no new revision is needed for them. */
+  setUnwell(changed: Unwell): void {
+    for (const [id, keys] of changed)
+      if (keys.length === 0) this.#unwell.delete(id);
+      else this.#unwell.set(id, keys);
+    for (const handle of this.#handles) handle.setUnwell(changed);
+  }
+
   async drain(patienceMs: number, graceMs: number): Promise<void> {
     this.#isDraining = true;
+    // Threads that stand still are ended in a drain as well: it would wait for them.
     await Promise.all([...this.#handles].map((handle) => handle.drain(patienceMs, graceMs)));
+    this.#stopLooking();
+  }
+
+  #stopLooking(): void {
+    clearInterval(this.#looking);
+    this.memory?.stop();
   }
 
   terminate(): void {
     this.#isDraining = true;
+    this.#stopLooking();
     for (const handle of this.#handles) handle.terminate();
   }
 
   async #spawn(): Promise<void> {
     const metrics = newMetricMemory();
+    const leftovers = transport.leftovers?.newMemory();
     const startedMs = performance.now();
     const startWorker = this.#options.startWorker ?? ((...start) => new WorkerHandle(...start));
     const handle = startWorker(
       {
         metrics,
+        vitals: newVitalsMemory(),
+        leftovers,
+        memoryLevel: this.#memoryLevel,
         hasAccessLog: this.#options.writeAccessLog !== undefined,
         proxy: this.#proxy,
+        workers: this.#options.workers,
         ticketKeys: this.#ticketKeys,
       },
       {
         onAccessLog: (lines) => this.#options.writeAccessLog?.(lines),
+        onEjection: (ejection) => this.#options.onEjection?.(ejection),
         onExit: (gone, error) => this.#onExit(gone, error, performance.now() - startedMs),
       },
     );
     this.metrics.add(metrics);
     this.#handles.add(handle);
     handle.resolve([...this.#resolved]);
+    handle.setUnwell([...this.#unwell]);
     await this.#bring(handle, { added: [...this.slots.entries], removed: [] });
     try {
       const { listen, listenSecure } = this.#options;
@@ -181,13 +279,15 @@ export class WorkerPool {
   }
 
   #replaceLater(): void {
+    // Where nobody serves any more, there is nothing to spare by waiting.
+    const delayMs = this.#handles.size === 0 ? firstRestartMs : this.#restartMs;
     setTimeout(() => {
       if (this.#isDraining) return;
       this.#spawn().catch((error: unknown) => {
         this.#options.logger.error({ err: error }, 'a worker could not be replaced yet');
         this.#replaceLater();
       });
-    }, this.#restartMs);
+    }, delayMs);
     this.#restartMs = Math.min(this.#restartMs * 2, lastRestartMs);
   }
 }

@@ -10,7 +10,9 @@ import type { ParserLimits } from '#h1/parser-limits.ts';
 import type { Endpoint } from '#model/route-model.ts';
 import { defaultConcurrentStreams } from '#proxy/proxy-context.ts';
 import type { ListenOptions } from '#transport/transport.ts';
+import type { EjectionReason } from '#upstream/outlier.ts';
 import type { Gone, Piece, TableHead } from './table-state.ts';
+import type { Unwell } from './unwell-news.ts';
 
 /** What holds for every connection of a data plane. */
 export interface ProxySettings {
@@ -21,6 +23,10 @@ export interface ProxySettings {
   readonly concurrentStreams: number;
   /** Client connections of one worker; 0: as many as the descriptors of the process allow. */
   readonly connections: number;
+  /** And of them, those of one client; 0: any. */
+  readonly connectionsPerClient: number;
+  /** Bytes that the process may have resident; 0: as many as its cgroup may. */
+  readonly memoryBytes: number;
   /** CIDR blocks of proxies in front of this one. */
   readonly trustedProxies: readonly string[];
   /** CIDR blocks of peers whose connections begin with a PROXY protocol header. */
@@ -34,6 +40,8 @@ export const defaultProxySettings: ProxySettings = {
   bodyBytesPerSecond: 0,
   concurrentStreams: defaultConcurrentStreams,
   connections: 0,
+  connectionsPerClient: 0,
+  memoryBytes: 0,
   trustedProxies: [],
   proxyProtocolPeers: [],
   publicHttpsPort: 443,
@@ -45,8 +53,16 @@ export type ResolvedEndpoints = readonly [upstream: string, endpoints: readonly 
 /** What a thread is started with. */
 export interface WorkerStart {
   readonly metrics: SharedArrayBuffer;
+  /** See worker-vitals.ts. */
+  readonly vitals: SharedArrayBuffer;
+  /** Where it notes what it holds; undefined: its runtime closes that. */
+  readonly leftovers: SharedArrayBuffer | undefined;
+  /** One word: a MemoryLevel. The same for all threads. */
+  readonly memoryLevel: SharedArrayBuffer;
   readonly hasAccessLog: boolean;
   readonly proxy: ProxySettings;
+  /** How many threads share the limits of a process. */
+  readonly workers: number;
   /** Those of all threads; undefined: TLS is not ended here. */
   readonly ticketKeys: Uint8Array | undefined;
 }
@@ -64,6 +80,10 @@ export type ToWorker =
       Gone)
   /** Not answered. */
   | { readonly kind: 'Resolved'; readonly resolved: readonly ResolvedEndpoints[] }
+  /** Not answered. */
+  | { readonly kind: 'Health'; readonly unwell: Unwell }
+  /** Memory is short: streams that hold `bytes` are given up, and garbage is collected. Not answered. */
+  | { readonly kind: 'Relieve'; readonly bytes: number }
   | { readonly kind: 'Listen'; readonly options: ListenOptions; readonly isSecure: boolean }
   | { readonly kind: 'Drain'; readonly patienceMs: number; readonly graceMs: number };
 
@@ -73,5 +93,13 @@ export type FromWorker =
   | { readonly kind: 'Listening'; readonly port: number }
   | { readonly kind: 'ListenFailed'; readonly message: string }
   | { readonly kind: 'Drained' }
+  /** An endpoint has failed too often: this thread leaves it alone for a while. */
+  | {
+      readonly kind: 'Ejected';
+      readonly upstream: string;
+      readonly endpoint: string;
+      readonly reason: EjectionReason;
+      readonly durationMs: number;
+    }
   /** Whole lines of the access log. */
   | { readonly kind: 'AccessLog'; readonly lines: string };

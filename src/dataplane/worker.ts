@@ -1,18 +1,25 @@
 // The entry of a worker thread: its own listener, table and pools, told what to serve by the main thread.
 import { parentPort, workerData } from 'node:worker_threads';
 import { IpRanges } from '#http/ip-ranges.ts';
+import { ConcurrentRequests } from '#proxy/concurrent-requests.ts';
 import { ProxyContext } from '#proxy/proxy-context.ts';
 import { ProxyServer } from '#proxy/proxy-server.ts';
 import { AccessLog } from '#telemetry/access-log.ts';
 import { loadSecureTransport, transport } from '#transport/current.ts';
+import { collectGarbage } from '#transport/runtime-memory.ts';
 import { TimerWheel } from '#transport/timer-wheel.ts';
+import { alone } from '#upstream/surroundings.ts';
 import { LiveTable } from './live-table.ts';
 import { MetricWriter } from './metric-slots.ts';
 import { Recorder } from './recorder.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
+import { startPulse } from './worker-vitals.ts';
 
 async function serveMain(port: NonNullable<typeof parentPort>): Promise<void> {
-  const { metrics, hasAccessLog, proxy, ticketKeys } = workerData as WorkerStart;
+  const { metrics, vitals, leftovers, memoryLevel, hasAccessLog, proxy, workers, ticketKeys } =
+    workerData as WorkerStart;
+  if (leftovers !== undefined) transport.leftovers?.note(leftovers);
+  startPulse(vitals);
   const tell = (message: FromWorker): void => port.postMessage(message);
   const accessLog = hasAccessLog ? new AccessLog((lines) => tell({ kind: 'AccessLog', lines })) : undefined;
   const recorder = new Recorder(new MetricWriter(metrics), accessLog);
@@ -27,12 +34,23 @@ async function serveMain(port: NonNullable<typeof parentPort>): Promise<void> {
   context.bodyBytesPerSecond = proxy.bodyBytesPerSecond;
   context.publicHttpsPort = proxy.publicHttpsPort;
   context.concurrentStreams = proxy.concurrentStreams;
-  const server = new ProxyServer(context, proxy.connections);
+  context.concurrentRequests = new ConcurrentRequests(workers);
+  context.memoryWord = new Int32Array(memoryLevel);
+  const server = new ProxyServer(context, {
+    connections: proxy.connections || Infinity,
+    connectionsPerClient: proxy.connectionsPerClient || Infinity,
+  });
   const tls =
     ticketKeys === undefined
       ? undefined
       : { transport: await loadSecureTransport(), ticketKeys: Buffer.from(ticketKeys) };
-  const table = new LiveTable(undefined, tls);
+  const table = new LiveTable(undefined, tls, {
+    ...alone,
+    workers,
+    afterTurn: (action) => transport.afterTurn(action),
+    onEjection: (upstream, { text: endpoint }, reason, durationMs) =>
+      tell({ kind: 'Ejected', upstream, endpoint, reason, durationMs }),
+  });
 
   const listen = async ({ options, isSecure }: Extract<ToWorker, { kind: 'Listen' }>): Promise<number> => {
     if (!isSecure) return server.listen(options);
@@ -65,6 +83,13 @@ async function serveMain(port: NonNullable<typeof parentPort>): Promise<void> {
         break;
       case 'Resolved':
         table.resolve(message.resolved);
+        break;
+      case 'Health':
+        for (const [id, keys] of message.unwell) table.setUnwell(id, keys);
+        break;
+      case 'Relieve':
+        server.relieve(message.bytes);
+        collectGarbage();
         break;
       case 'Listen':
         listen(message).then(

@@ -2,10 +2,13 @@
 //
 //   clientIp       403 for an address that may not
 //   maxBodyBytes   413 for a body that is too large
+//   mostConcurrent 503 for what comes while so many are under way
 //   answer         a redirect or a response of our own: no backend is asked
 //   rewrite        the path and Host that the backend gets
 //   requestHeaders the fields that the backend gets
 //   responseHeaders the fields of its response, of a redirect and of a direct response
+//   session        which backend and endpoint it goes to, where it was served before
+//   retry          which failures are tried again
 import { IpRanges } from '#http/ip-ranges.ts';
 import type { Filter, FilterKind, FilterOf } from '#model/filters.ts';
 import { HeaderChanges } from './header-changes.ts';
@@ -14,10 +17,13 @@ export type Answer = FilterOf<'RequestRedirect'> | FilterOf<'DirectResponse'>;
 
 export class RuleFilters {
   readonly maxBodyBytes: number;
+  readonly mostConcurrent: number;
   readonly answer: Answer | undefined;
   readonly rewrite: FilterOf<'UrlRewrite'> | undefined;
   readonly requestHeaders: HeaderChanges | undefined;
   readonly responseHeaders: HeaderChanges | undefined;
+  readonly session: FilterOf<'SessionPersistence'> | undefined;
+  readonly retry: FilterOf<'Retry'> | undefined;
   /** Not everyone is admitted. */
   readonly hasClientIp: boolean;
   readonly #allowed: IpRanges;
@@ -30,6 +36,9 @@ export class RuleFilters {
     this.#allowed = rangesOf(clientIp?.allow ?? []);
     this.#denied = rangesOf(clientIp?.deny ?? []);
     this.maxBodyBytes = find(filters, 'RequestBody')?.maxBytes ?? Infinity;
+    this.mostConcurrent = find(filters, 'ConcurrentRequests')?.most ?? Infinity;
+    this.session = find(filters, 'SessionPersistence');
+    this.retry = find(filters, 'Retry');
     this.answer = find(filters, 'RequestRedirect') ?? find(filters, 'DirectResponse');
     this.rewrite = find(filters, 'UrlRewrite');
     const requestHeaders = find(filters, 'RequestHeaders');

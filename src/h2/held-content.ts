@@ -14,6 +14,10 @@ export class HeldContent {
     return this.#pieces.length === 0;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Buffers that hold it. */
   get pieces(): number {
     return this.#pieces.length;

@@ -48,6 +48,11 @@ export abstract class SessionOutput {
     return this.streams.size;
   }
 
+  /** Those that are open. */
+  get allStreams(): Iterable<Stream> {
+    return this.streams.values();
+  }
+
   /** So much waits for the peer that nothing more should be read for it. */
   get isCongested(): boolean {
     return this.isOutputBlocked || this.queuedBytes > mostQueuedBytes;

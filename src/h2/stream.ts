@@ -3,6 +3,7 @@
 //   Open -- END_STREAM of one side --> half-closed -- of the other --> Closed
 //     \------ RST_STREAM of either side -----------------------------> Closed
 import type { FieldSection } from '#http/field-section.ts';
+import { streamWindow } from './session-limits.ts';
 
 /** Whoever works with a stream. */
 export interface StreamUser {
@@ -50,6 +51,11 @@ export class Stream {
     this.id = id;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
+  }
+
+  /** Bytes that wait: for the peer, or for whoever takes what has come of it. */
+  get heldBytes(): number {
+    return this.queuedBytes + streamWindow - this.receiveWindow - this.consumed;
   }
 
   /** Counts the content of a DATA frame. False: it is not what the peer has declared (RFC 9113 8.1.1). */

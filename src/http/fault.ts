@@ -59,6 +59,12 @@ export const faults = {
   'backend-unresolved': internal(503, 'the route refers to a Service, a port or a CA that does not exist'),
   'weights-zero': internal(500, 'all backends of the route have weight 0'),
   'endpoints-none': internal(503, 'the backend has no endpoints'),
+  'backend-overloaded': internal(503, 'the backend has as many requests or connections as the route allows'),
+  'route-overloaded': internal(503, 'the route has as many requests as it allows'),
+  overloaded: internal(
+    503,
+    'memory is short: no more requests are taken, or what holds most of it is given up',
+  ),
   'not-ready': internal(503, 'no routes have been loaded yet'),
   'connect-refused': upstream(503, true, 'no endpoint accepted the connection'),
   'connect-timeout': upstream(504, true, 'no endpoint accepted the connection in time'),
@@ -73,6 +79,11 @@ export const faults = {
   'backend-malformed': upstream(502, false, 'the backend did not speak HTTP correctly'),
   'backend-truncated': upstream(0, false, 'the backend broke off in the middle of its response'),
   'backend-timeout': upstream(504, false, 'the backend did not answer in time'),
+  'request-timeout': upstream(
+    504,
+    false,
+    'no backend answered in the time of the request, all attempts together',
+  ),
 } as const satisfies Readonly<Record<string, Fault>>;
 
 export type FaultCode = keyof typeof faults;

@@ -104,14 +104,15 @@ export class FieldSection {
   }
 
   /**
-   * The value of a field by its lower-case name; several lines are joined with a comma (RFC 9110 5.2). Undefined when
-   * the message has none.
+   * The value of a field by its lower-case name; several lines are joined with a comma (RFC 9110 5.2), of cookies with a
+   * semicolon (RFC 9113 8.2.3 says so, and nothing else makes sense). Undefined when the message has none.
    */
   combined(name: string): string | undefined {
+    const separator = name === 'cookie' ? '; ' : ', ';
     let found: string | undefined;
     for (let index = 0; index < this.count; index++) {
       if (!nameIs(this.bytes, this.nameStart(index), this.nameEnd(index), name)) continue;
-      found = found === undefined ? this.value(index) : `${found}, ${this.value(index)}`;
+      found = found === undefined ? this.value(index) : `${found}${separator}${this.value(index)}`;
     }
     return found;
   }

@@ -4,6 +4,7 @@ import { controllerName } from '#api/ingress-class.ts';
 import type { KubernetesObject, ObjectRef } from '#api/kubernetes-object.ts';
 import { metadataProblems, refOf, withoutNulls } from '#api/kubernetes-object.ts';
 import type { Problem } from '#api/problem.ts';
+import { newSessionKey } from '#model/signing-key.ts';
 import type { Claims, ClusterView } from '#translate/cluster-view.ts';
 import type { Manifest, Position } from './manifests.ts';
 
@@ -60,6 +61,7 @@ export class LocalCluster {
   #stored = new Map<string, KubernetesObject>();
   claims: Claims = new Map();
   lastGood: ClusterView['lastGood'] = new Map();
+  readonly #sessionKey = newSessionKey();
 
   constructor(validators: ReadonlyMap<string, CrdValidator>) {
     this.#validators = validators;
@@ -112,7 +114,7 @@ export class LocalCluster {
     }
     if (!all.ingressClasses.some(isOurs)) all.ingressClasses.push(implicitClass);
     const { claims, lastGood } = this;
-    return { ...all, issuedCertificates: [], claims, lastGood, now };
+    return { ...all, issuedCertificates: [], claims, lastGood, sessionKey: this.#sessionKey, now };
   }
 }
 

@@ -46,6 +46,7 @@ function modelOf(contents: readonly ChunkContent[]): RouteModel {
     certificates: contents.flatMap((content) =>
       content.kind === 'certificates' ? content.certificates : [],
     ),
+    keys: contents.flatMap((content) => (content.kind === 'keys' ? content.keys : [])),
   };
   model.zones.sort((a, b) => compareText(a.node, b.node));
   model.hosts.sort((a, b) => compareText(hostKey(a.pattern), hostKey(b.pattern)));

@@ -1,13 +1,22 @@
 // How a model travels: content-addressed chunks, and a digest of their names that stands for the whole.
 //
-//   hosts, upstreams, certificates -> buckets by hash of their key --\
-//   settings, zones ----------------> one chunk each ------------------> chunks {kind, digest, text} -> digest
+//   hosts, upstreams, certificates, keys -> buckets by hash of their key --\
+//   settings, zones ----------------------> one chunk each ------------------> chunks {kind, digest, text} -> digest
 import { Buckets } from './buckets.ts';
 import { canonicalJson, digestOf } from './canonical-json.ts';
 import { chunkName, chunkOf } from './chunk.ts';
 import type { Chunk, ChunkKind, ChunkRef, StoredChunk } from './chunk.ts';
 import { hostKey } from './route-model.ts';
-import type { Certificate, NodeZone, RouteModel, Settings, Upstream, VirtualHost } from './route-model.ts';
+import type {
+  Certificate,
+  NodeZone,
+  RouteModel,
+  Settings,
+  SigningKey,
+  Upstream,
+  VirtualHost,
+} from './route-model.ts';
+import type { SecretText } from './secret-text.ts';
 import { newestSchema } from './route-model-schema.ts';
 import { compareText } from './text-order.ts';
 import { writeUpstream } from './upstream-form.ts';
@@ -36,13 +45,16 @@ export class BundleEncoder {
   });
   readonly #certificates = new Buckets<'certificates', Certificate>('certificates', {
     keyOf: ({ id }) => id,
-    // The one place where a key is written out, on its way into a Secret.
-    textOf: (certificate) => canonicalJson({ ...certificate, key: certificate.key.reveal() }),
+    textOf: revealedText,
+  });
+  readonly #keys = new Buckets<'keys', SigningKey>('keys', {
+    keyOf: ({ id }) => id,
+    textOf: revealedText,
   });
   readonly #singles = new Map<ChunkKind, { readonly value: unknown; readonly chunk: Chunk }>();
 
   /**
-   * `schema`: one that can say the whole model (schema-fit.ts); only from 3 on are there zones and certificates.
+   * `schema`: one that can say the whole model (schema-fit.ts); only from 3 on are there zones and certificates, from 5 on keys.
    * Throws only if a host or upstream breaks the limits of limits.ts, which translation keeps.
    */
   encode(model: RouteModel, schema: number = newestSchema): Bundle {
@@ -53,6 +65,7 @@ export class BundleEncoder {
     ];
     if (schema >= 3)
       chunks.push(this.#single('zones', model.zones), ...this.#certificates.chunksOf(model.certificates));
+    if (schema >= 5) chunks.push(...this.#keys.chunksOf(model.keys));
     return { schema, digest: bundleDigest(schema, chunks), chunks };
   }
 
@@ -69,6 +82,11 @@ export class BundleEncoder {
     this.#singles.set(kind, { value, chunk });
     return chunk;
   }
+}
+
+/** The one place where a key is written out, on its way into a Secret. */
+function revealedText(secret: { readonly key: SecretText }): string {
+  return canonicalJson({ ...secret, key: secret.key.reveal() });
 }
 
 /** One model by itself. */

@@ -1,15 +1,25 @@
 // One chunk -> the values in it, in the present form of the model whatever schema they were written in.
 import { digestOf, parseJson } from './canonical-json.ts';
 import type { Chunk } from './chunk.ts';
+import { defaultSettings } from './default-settings.ts';
 import { filterOrder } from './filters.ts';
 import { chunkBytes } from './limits.ts';
 import { plainBackend, plainTls } from './plain-terms.ts';
 import { hostKey } from './route-model.ts';
-import type { Certificate, NodeZone, Rule, Settings, Upstream, VirtualHost } from './route-model.ts';
+import type {
+  Certificate,
+  NodeZone,
+  Rule,
+  Settings,
+  SigningKey,
+  Upstream,
+  VirtualHost,
+} from './route-model.ts';
 import { chunkValidators, validationMessage } from './route-model-schema.ts';
 import { SecretText } from './secret-text.ts';
 import { readUpstream } from './upstream-form.ts';
 import type { WrittenUpstream } from './upstream-form.ts';
+import { upstreamPolicyOrder } from './upstream-policies.ts';
 
 export type Refusal = 'UnknownSchema' | 'DigestMismatch' | 'TooLarge' | 'Malformed' | 'ChunkMissing';
 
@@ -24,7 +34,11 @@ export type ChunkContent =
   | { readonly kind: 'zones'; readonly zones: readonly NodeZone[] }
   | { readonly kind: 'hosts'; readonly hosts: readonly VirtualHost[] }
   | { readonly kind: 'upstreams'; readonly upstreams: readonly Upstream[] }
-  | { readonly kind: 'certificates'; readonly certificates: readonly Certificate[] };
+  | { readonly kind: 'certificates'; readonly certificates: readonly Certificate[] }
+  | { readonly kind: 'keys'; readonly keys: readonly SigningKey[] };
+
+/** As it stands in a chunk. */
+type Revealed<T extends { readonly key: SecretText }> = Omit<T, 'key'> & { readonly key: string };
 
 /**
  * Total: any chunk gives values that an encoder could have written, or a refusal. No message shows what a chunk holds but
@@ -59,13 +73,16 @@ function readContent({ kind, digest, text }: Chunk, schema: number): ChunkConten
         : { kind, upstreams };
     }
     case 'certificates':
-      return {
-        kind,
-        certificates: (content as readonly (Omit<Certificate, 'key'> & { readonly key: string })[]).map(
-          (certificate) => ({ ...certificate, key: new SecretText(certificate.key) }),
-        ),
-      };
+      return { kind, certificates: (content as readonly Revealed<Certificate>[]).map(concealed) };
+    case 'keys':
+      return { kind, keys: (content as readonly Revealed<SigningKey>[]).map(concealed) };
   }
+}
+
+function concealed<T extends { readonly key: string }>(
+  revealed: T,
+): Omit<T, 'key'> & { readonly key: SecretText } {
+  return { ...revealed, key: new SecretText(revealed.key) };
 }
 
 export function refused(refusal: Refusal, message: string): Refused {
@@ -75,11 +92,12 @@ export function refused(refusal: Refusal, message: string): Refused {
 // What an older schema does not know is absent, whatever may stand in its place.
 
 function liftSettings(settings: Settings, schema: number): Settings {
-  if (schema >= 4) return settings;
+  if (schema >= 5) return settings;
   return {
     ...settings,
-    fallback: schema === 3 ? settings.fallback : { kind: 'NotFound' },
-    defaultCertificate: { kind: 'None' },
+    fallback: schema >= 3 ? settings.fallback : { kind: 'NotFound' },
+    defaultCertificate: schema === 4 ? settings.defaultCertificate : { kind: 'None' },
+    outlierEjection: defaultSettings.outlierEjection,
   };
 }
 
@@ -109,9 +127,15 @@ function liftUpstreams(
   for (const written of upstreams as readonly WrittenUpstream[]) {
     const upstream = readUpstream(written);
     if (upstream === undefined) return undefined;
-    read.push(schema === 3 ? { ...upstream, ...plainBackend } : upstream);
+    read.push(liftWritten(upstream, schema));
   }
   return read;
+}
+
+function liftWritten(upstream: Upstream, schema: number): Upstream {
+  if (schema >= 5) return upstream;
+  if (schema === 4) return { ...upstream, policies: plainBackend.policies };
+  return { ...upstream, ...plainBackend };
 }
 
 /** What a schema cannot say of values by themselves. */
@@ -124,10 +148,13 @@ function contentFault(content: ChunkContent | Refused): string | undefined {
         : `host ${hostKey(host.pattern)} has filters twice or out of order`;
     }
     case 'upstreams': {
-      const upstream = content.upstreams.find(hasHintOfNothing);
+      const hinting = content.upstreams.find(hasHintOfNothing);
+      if (hinting !== undefined)
+        return `upstream ${hinting.id} has a hint for an endpoint that it does not have`;
+      const upstream = content.upstreams.find(({ policies }) => !isInOrder(policies, upstreamPolicyOrder));
       return upstream === undefined
         ? undefined
-        : `upstream ${upstream.id} has a hint for an endpoint that it does not have`;
+        : `upstream ${upstream.id} has policies twice or out of order`;
     }
     case 'settings': {
       const { fallback } = content.settings;
@@ -138,14 +165,22 @@ function contentFault(content: ChunkContent | Refused): string | undefined {
     case 'Refused':
     case 'zones':
     case 'certificates':
+    case 'keys':
       return undefined;
   }
 }
 
 function isInFilterOrder({ filters }: Rule): boolean {
-  return filters.every(
-    ({ kind }, index) =>
-      index === 0 || filterOrder.indexOf(kind) > filterOrder.indexOf(filters[index - 1]?.kind ?? kind),
+  return isInOrder(filters, filterOrder);
+}
+
+/** Each kind at most once. */
+function isInOrder<Kind extends string>(
+  list: readonly { readonly kind: Kind }[],
+  order: readonly Kind[],
+): boolean {
+  return list.every(
+    ({ kind }, index) => index === 0 || order.indexOf(kind) > order.indexOf(list[index - 1]?.kind ?? kind),
   );
 }
 

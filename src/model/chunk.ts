@@ -3,7 +3,7 @@ import { digestOf } from './canonical-json.ts';
 import { chunkBytes } from './limits.ts';
 
 /** What a model travels as. */
-export type ChunkKind = 'settings' | 'zones' | 'hosts' | 'upstreams' | 'certificates';
+export type ChunkKind = 'settings' | 'zones' | 'hosts' | 'upstreams' | 'certificates' | 'keys';
 
 /** What the operator stores: the kinds of a model, and its own ledger, which no data plane reads. */
 export type StoredKind = ChunkKind | 'claims';
@@ -14,6 +14,7 @@ export const storedKinds: readonly StoredKind[] = [
   'hosts',
   'upstreams',
   'certificates',
+  'keys',
   'claims',
 ];
 
@@ -25,7 +26,7 @@ export interface ChunkRef<Kind extends StoredKind = StoredKind> {
 }
 
 export interface StoredChunk<Kind extends StoredKind = StoredKind> extends ChunkRef<Kind> {
-  /** Canonical JSON of one value, or of a list of them. Of certificates it holds their keys: it is never logged. */
+  /** Canonical JSON of one value, or of a list of them. Where isSecret says so it is never logged. */
   readonly text: string;
 }
 
@@ -33,7 +34,7 @@ export type Chunk = StoredChunk<ChunkKind>;
 
 /** Key material is stored where only its readers may look. */
 export function isSecret(kind: StoredKind): boolean {
-  return kind === 'certificates';
+  return kind === 'certificates' || kind === 'keys';
 }
 
 /** The name of the object that holds a chunk: `flint-hosts-<SHA-256>`. */

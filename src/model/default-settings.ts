@@ -9,6 +9,13 @@ export const defaultSettings: Settings = {
   attempts: 3,
   fallback: { kind: 'NotFound' },
   defaultCertificate: { kind: 'None' },
+  // An endpoint that nobody can reach says nothing of what its users think of its answers: those are not judged here.
+  outlierEjection: {
+    consecutive5xx: 0,
+    connectFailures: 3,
+    baseEjectionMs: 5000,
+    maxEjectionMs: 60_000,
+  },
 };
 
 export const defaultLoadBalancing: LoadBalancing = 'LeastRequests';

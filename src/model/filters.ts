@@ -7,6 +7,8 @@ export type Filter =
   | { readonly kind: 'ClientIp'; readonly allow: readonly string[]; readonly deny: readonly string[] }
   /** 413 for what is larger. */
   | { readonly kind: 'RequestBody'; readonly maxBytes: number }
+  /** 503 for what comes while so many are under way, in one data-plane process. */
+  | { readonly kind: 'ConcurrentRequests'; readonly most: number }
   | {
       readonly kind: 'RequestRedirect';
       readonly scheme: 'AsRequested' | 'http' | 'https';
@@ -24,7 +26,18 @@ export type Filter =
     }
   | { readonly kind: 'UrlRewrite'; readonly hostname: HostRewrite; readonly path: PathRewrite }
   | ({ readonly kind: 'RequestHeaders' } & HeaderChanges)
-  | ({ readonly kind: 'ResponseHeaders' } & HeaderChanges);
+  | ({ readonly kind: 'ResponseHeaders' } & HeaderChanges)
+  | ({ readonly kind: 'SessionPersistence' } & SessionPersistence)
+  /**
+   * Responses of these statuses, and attempts that take too long, are tried again: `attempts` times at most, each on another
+   * endpoint, the first time after `backoffMs` or less. Only what may be sent twice.
+   */
+  | {
+      readonly kind: 'Retry';
+      readonly attempts: number;
+      readonly codes: readonly number[];
+      readonly backoffMs: number;
+    };
 
 export type FilterKind = Filter['kind'];
 export type FilterOf<Kind extends FilterKind> = Extract<Filter, { readonly kind: Kind }>;
@@ -32,12 +45,28 @@ export type FilterOf<Kind extends FilterKind> = Extract<Filter, { readonly kind:
 export const filterOrder: readonly FilterKind[] = [
   'ClientIp',
   'RequestBody',
+  'ConcurrentRequests',
   'RequestRedirect',
   'DirectResponse',
   'UrlRewrite',
   'RequestHeaders',
   'ResponseHeaders',
+  'SessionPersistence',
+  'Retry',
 ];
+
+/** A client that has been to an endpoint comes back to it, by what it was given there. */
+export interface SessionPersistence {
+  readonly source: 'Cookie' | 'Header';
+  /** Of the cookie or field. */
+  readonly name: string;
+  /** Of a cookie: as long as the browser is open, or as long as the session. */
+  readonly lifetime: 'Session' | 'Permanent';
+  /** Milliseconds after which it ends, whatever happens; 0: never. */
+  readonly absoluteMs: number;
+  /** Milliseconds without a request after which it ends; 0: never. */
+  readonly idleMs: number;
+}
 
 export type HostRewrite =
   | { readonly kind: 'SameHost' }

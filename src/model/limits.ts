@@ -16,6 +16,7 @@ export const bucketBytes = {
   hosts: 24_576,
   upstreams: 24_576,
   certificates: 65_536,
+  keys: 65_536,
   claims: 16_384,
 } as const;
 

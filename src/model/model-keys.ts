@@ -18,10 +18,20 @@ const keyFaults = {
   hosts: 'a host stands twice',
   upstreams: 'an upstream stands twice',
   certificates: 'a certificate stands twice',
+  keys: 'a key stands twice',
 } as const;
 
 type KeyedKind = keyof typeof keyFaults;
 const keyedKinds = Object.keys(keyFaults) as readonly KeyedKind[];
+
+type ReferredKind = Exclude<keyof References, 'owner'>;
+/** In the order in which they are missed. */
+const referredKindNames: Readonly<Record<ReferredKind, string>> = {
+  certificates: 'certificate',
+  upstreams: 'upstream',
+  keys: 'key',
+};
+const referredKinds = Object.keys(referredKindNames) as readonly ReferredKind[];
 
 /** The fault of a chunk that a bundle names twice; undefined when it holds nothing. */
 export function repetitionFault({ kind, value }: HeldChunk<Remains>): string | undefined {
@@ -34,6 +44,7 @@ export class ModelKeys {
     hosts: new KeyIndex(),
     upstreams: new KeyIndex(),
     certificates: new KeyIndex(),
+    keys: new KeyIndex(),
   };
 
   of(kind: KeyedKind): Pick<KeyIndex, 'size' | 'bytes'> {
@@ -58,10 +69,9 @@ export class ModelKeys {
 
   #refer(chunks: Chunks, times: number): void {
     for (const { value } of chunks)
-      for (const { upstreams, certificates } of value.references()) {
-        for (const id of upstreams) this.#keys.upstreams.refer(id, times);
-        for (const id of certificates) this.#keys.certificates.refer(id, times);
-      }
+      for (const references of value.references())
+        for (const kind of referredKinds)
+          for (const key of references[kind]) this.#keys[kind].refer(key, times);
   }
 
   #keyFault({ added, removed }: ChunkChange): string | undefined {
@@ -78,16 +88,16 @@ export class ModelKeys {
 
   /** The new references have to lead somewhere, and so have the old ones to what is gone. */
   #referenceFault(change: ChunkChange, present: () => Iterable<HeldChunk<Remains>>): string | undefined {
-    const upstreams = this.#keysAfter('upstreams', change);
-    const certificates = this.#keysAfter('certificates', change);
+    const after = referredKinds.map((kind) => ({ kind, keys: this.#keysAfter(kind, change) }));
     const faultOf = (references: References): string | undefined => {
-      const certificate = references.certificates.find((id) => !certificates.has(id));
-      if (certificate !== undefined) return `refers to the unknown certificate ${certificate}`;
-      const upstream = references.upstreams.find((id) => !upstreams.has(id));
-      return upstream === undefined ? undefined : `refers to the unknown upstream ${upstream}`;
+      for (const { kind, keys } of after) {
+        const unknown = references[kind].find((key) => !keys.has(key));
+        if (unknown !== undefined) return `refers to the unknown ${referredKindNames[kind]} ${unknown}`;
+      }
+      return undefined;
     };
     const fault = firstFault(change.added, faultOf);
-    if (fault !== undefined || !(upstreams.isMissed || certificates.isMissed)) return fault;
+    if (fault !== undefined || !after.some(({ keys }) => keys.isMissed)) return fault;
     // Some reference that stays leads nowhere: only now it is worth the search.
     const gone = new Set(change.removed);
     return firstFault(
@@ -96,7 +106,7 @@ export class ModelKeys {
     );
   }
 
-  #keysAfter(kind: 'upstreams' | 'certificates', { added, removed }: ChunkChange): KeysAfter {
+  #keysAfter(kind: ReferredKind, { added, removed }: ChunkChange): KeysAfter {
     const keys = this.#keys[kind];
     const fresh = new Set(keysIn(added, kind));
     const gone = new Map<string, number>();

@@ -1,4 +1,4 @@
-// What hosts and upstreams say of TLS where nobody has asked for more: what every model before schema 4 meant.
+// What hosts and upstreams say where nobody has asked for more: what every model meant before they could say it.
 import type { Upstream, VirtualHost } from './route-model.ts';
 
 export type TlsTerms = Pick<
@@ -13,7 +13,8 @@ export const plainTls: TlsTerms = {
   clientValidation: { kind: 'None' },
 };
 
-export const plainBackend: Pick<Upstream, 'protocol' | 'tls'> = {
+export const plainBackend: Pick<Upstream, 'protocol' | 'tls' | 'policies'> = {
   protocol: 'HTTP/1.1',
   tls: { kind: 'None' },
+  policies: [],
 };

@@ -2,6 +2,7 @@
 import type { ChunkContent } from './chunk-reader.ts';
 import { hostKey } from './route-model.ts';
 import type { Rule, VirtualHost } from './route-model.ts';
+import { hasSessions, sessionKeyId } from './signing-key.ts';
 
 /** Of a host, or of the settings. */
 export interface References {
@@ -9,7 +10,10 @@ export interface References {
   readonly owner: string;
   readonly upstreams: readonly string[];
   readonly certificates: readonly string[];
+  readonly keys: readonly string[];
 }
+
+const nothing: Omit<References, 'owner'> = { upstreams: [], certificates: [], keys: [] };
 
 export function keysOf(content: ChunkContent): readonly string[] {
   switch (content.kind) {
@@ -23,6 +27,8 @@ export function keysOf(content: ChunkContent): readonly string[] {
       return content.upstreams.map(({ id }) => id);
     case 'certificates':
       return content.certificates.map(({ id }) => id);
+    case 'keys':
+      return content.keys.map(({ id }) => id);
   }
 }
 
@@ -34,24 +40,33 @@ export function referencesOf(content: ChunkContent): readonly References[] {
       const { fallback, defaultCertificate } = content.settings;
       const references: References[] = [];
       if (fallback.kind === 'Rule')
-        references.push({ owner: 'the fallback', upstreams: upstreamsOf(fallback.rule), certificates: [] });
+        references.push({ owner: 'the fallback', ...rulesReferences([fallback.rule]) });
       if (defaultCertificate.kind === 'Certificate') {
         const certificates = [defaultCertificate.certificate];
-        references.push({ owner: 'the default certificate', upstreams: [], certificates });
+        references.push({ ...nothing, owner: 'the default certificate', certificates });
       }
       return references;
     }
     case 'zones':
     case 'upstreams':
     case 'certificates':
+    case 'keys':
       return [];
   }
 }
 
 export function hostReferences({ pattern, rules, certificates }: VirtualHost): References {
-  return { owner: hostKey(pattern), upstreams: rules.flatMap(upstreamsOf), certificates };
+  return { owner: hostKey(pattern), ...rulesReferences(rules), certificates };
+}
+
+function rulesReferences(rules: readonly Rule[]): Omit<References, 'owner'> {
+  return {
+    ...nothing,
+    upstreams: rules.flatMap(upstreamsOf),
+    keys: rules.some(hasSessions) ? [sessionKeyId] : [],
+  };
 }
 
 function upstreamsOf({ backends }: Rule): string[] {
-  return backends.flatMap((backend) => (backend.kind === 'Upstream' ? [backend.upstream] : []));
+  return backends.flatMap((backend) => (backend.kind === 'Unresolved' ? [] : [backend.upstream]));
 }

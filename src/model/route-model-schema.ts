@@ -20,6 +20,7 @@ import type {
   RuleRef,
   StrictTransport,
 } from './route-model.ts';
+import type { HealthProbe, UpstreamPolicy } from './upstream-policies.ts';
 
 const text: Schema = { type: 'string' };
 const count: Schema = { type: 'integer', minimum: 0 };
@@ -59,9 +60,14 @@ const methodMatch = union({
   Method: { method: text },
 } satisfies Record<MethodMatch['kind'], Readonly<Record<string, Schema>>>);
 
-const backend = union({
+const backendsOfSchema1 = {
   Upstream: { upstream: text, weight: count },
   Unresolved: { status: { enum: [500, 503] }, weight: count },
+};
+const backendOfSchema1 = union(backendsOfSchema1);
+const backendOfSchema5 = union({
+  ...backendsOfSchema1,
+  Fallback: { upstream: text, weight: count },
 } satisfies Record<Backend['kind'], Readonly<Record<string, Schema>>>);
 
 const named = record({ kind: words('Exact', 'RegularExpression'), name: text, value: text });
@@ -96,7 +102,7 @@ const fieldValue: Schema = { type: 'string', pattern: '^[\\t\\x20-\\x7e]*$' };
 const headerFields = list(record({ name: fieldName, value: fieldValue }));
 const headerChanges = { remove: list(fieldName), set: headerFields, add: headerFields };
 
-const filter = union({
+const filtersOfSchema2 = {
   ClientIp: { allow: list(text), deny: list(text) },
   RequestBody: { maxBytes: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } },
   RequestRedirect: {
@@ -114,6 +120,24 @@ const filter = union({
   UrlRewrite: { hostname: hostRewrite, path: pathRewrite },
   RequestHeaders: headerChanges,
   ResponseHeaders: headerChanges,
+};
+const filterOfSchema2 = union(filtersOfSchema2);
+const positive: Schema = { type: 'integer', minimum: 1 };
+const filterOfSchema5 = union({
+  ...filtersOfSchema2,
+  ConcurrentRequests: { most: positive },
+  SessionPersistence: {
+    source: words('Cookie', 'Header'),
+    name: fieldName,
+    lifetime: words('Session', 'Permanent'),
+    absoluteMs: count,
+    idleMs: count,
+  },
+  Retry: {
+    attempts: positive,
+    codes: list({ type: 'integer', minimum: 400, maximum: 599 }),
+    backoffMs: count,
+  },
 } satisfies Record<Filter['kind'], Readonly<Record<string, Schema>>>);
 
 function ref(...kinds: readonly RuleRef['kind'][]): Schema {
@@ -123,15 +147,22 @@ function ref(...kinds: readonly RuleRef['kind'][]): Schema {
 const ruleOfSchema1 = {
   ref: ref('IngressRoute'),
   matches: list(match),
-  backends: list(backend),
+  backends: list(backendOfSchema1),
   timeouts: record({ requestMs: count, backendRequestMs: count, idleMs: count }),
 };
 
 const doubtful = words('Reject', 'Keep', 'Decode');
 const plaintext = words('Serve', 'Redirect', 'Reject');
 
-const ruleOfSchema2 = { ...ruleOfSchema1, filters: list(filter) };
-const ruleOfSchema3 = record({ ...ruleOfSchema2, ref: ref('IngressRoute', 'Ingress', 'Setting') });
+const ruleOfSchema2 = { ...ruleOfSchema1, filters: list(filterOfSchema2) };
+const anyRef = ref('IngressRoute', 'Ingress', 'Setting');
+const ruleOfSchema3 = record({ ...ruleOfSchema2, ref: anyRef });
+const ruleOfSchema5 = record({
+  ...ruleOfSchema1,
+  ref: anyRef,
+  filters: list(filterOfSchema5),
+  backends: list(backendOfSchema5),
+});
 
 function hostWith(rule: Schema): Readonly<Record<string, Schema>> {
   return {
@@ -153,13 +184,13 @@ const clientValidation = union({
   Asked: { mode: words('AllowValidOnly', 'AllowInsecureFallback'), authorities: text },
 } satisfies Record<ClientValidation['kind'], Readonly<Record<string, Schema>>>);
 
-const hostOfSchema4 = record({
+const hostOfSchema4 = {
   ...hostOfSchema3,
   tlsMode: words('Terminate', 'Passthrough'),
   minTlsVersion: words('1.2', '1.3'),
   strictTransport,
   clientValidation,
-});
+};
 
 const upstreamOfSchema1 = {
   id: text,
@@ -199,11 +230,49 @@ const backendTls = union({
   Verified: { serverName: { type: 'string', minLength: 1 }, authorities: backendAuthorities },
 } satisfies Record<BackendTls['kind'], Readonly<Record<string, Schema>>>);
 
-const upstreamOfSchema4 = record({
+const upstreamOfSchema4 = {
   ...upstreamOfSchema3,
   protocol: words('HTTP/1.1', 'HTTP/2'),
   tls: backendTls,
-});
+};
+
+const healthProbe = union({
+  Http: {
+    // It is written into the head of a request.
+    path: { type: 'string', pattern: '^/[\\x21-\\x7e]*$' },
+    hostname: { type: 'string', pattern: '^[A-Za-z0-9.-]+$' },
+    statuses: list({ type: 'integer', minimum: 100, maximum: 599 }),
+  },
+  Tcp: {},
+  Grpc: { service: { type: 'string', pattern: '^[A-Za-z0-9._/-]*$' } },
+} satisfies Record<HealthProbe['kind'], Readonly<Record<string, Schema>>>);
+
+const outlierEjection = {
+  consecutive5xx: count,
+  connectFailures: count,
+  baseEjectionMs: positive,
+  maxEjectionMs: positive,
+};
+
+const upstreamPolicy = union({
+  ConsistentHash: { source: words('Header', 'Cookie', 'QueryParam', 'ClientAddress'), name: text },
+  SlowStart: { windowMs: positive },
+  HealthCheck: {
+    probe: healthProbe,
+    intervalMs: positive,
+    timeoutMs: positive,
+    healthyThreshold: positive,
+    unhealthyThreshold: positive,
+  },
+  OutlierEjection: outlierEjection,
+  CircuitBreaker: {
+    connections: count,
+    pendingRequests: count,
+    activeRequests: count,
+    endpointConnections: count,
+    endpointActiveRequests: count,
+  },
+} satisfies Record<UpstreamPolicy['kind'], Readonly<Record<string, Schema>>>);
 
 const certificate = record({
   id: text,
@@ -222,17 +291,21 @@ const settingsOfSchema1 = {
   attempts: { type: 'integer', minimum: 1, maximum: 16 },
 };
 
-const fallback = union({
-  NotFound: {},
-  Rule: { rule: ruleOfSchema3 },
-} satisfies Record<Fallback['kind'], Readonly<Record<string, Schema>>>);
+function fallbackWith(rule: Schema): Schema {
+  return union({
+    NotFound: {},
+    Rule: { rule },
+  } satisfies Record<Fallback['kind'], Readonly<Record<string, Schema>>>);
+}
 
-const settingsOfSchema3 = { ...settingsOfSchema1, fallback };
+const settingsOfSchema3 = { ...settingsOfSchema1, fallback: fallbackWith(ruleOfSchema3) };
 
 const defaultCertificate = union({
   None: {},
   Certificate: { certificate: text },
 } satisfies Record<DefaultCertificate['kind'], Readonly<Record<string, Schema>>>);
+
+const settingsOfSchema4 = { ...settingsOfSchema3, defaultCertificate };
 
 const zones = list(record({ node: text, zone: text }));
 
@@ -248,6 +321,7 @@ function validatorsFor(kinds: Partial<Record<ChunkKind, Schema>>): ReadonlyMap<s
  *   2  rules with filters
  *   3  rules of Ingresses, a fallback, certificates, what plain HTTP gets, zones, upstreams that are DNS names
  *   4  how hosts end TLS and whom they ask for a certificate, a default certificate, how backends are spoken to
+ *   5  retries, sessions, limits and fallbacks of rules, policies of upstreams, keys
  */
 export const chunkValidators: ReadonlyMap<number, ReadonlyMap<string, Validate>> = new Map([
   [
@@ -274,16 +348,31 @@ export const chunkValidators: ReadonlyMap<number, ReadonlyMap<string, Validate>>
       hosts: list(record(hostOfSchema3)),
       upstreams: list(record(upstreamOfSchema3)),
       certificates: list(certificate),
-    } satisfies Record<ChunkKind, Schema>),
+    }),
   ],
   [
     4,
     validatorsFor({
-      settings: record({ ...settingsOfSchema3, defaultCertificate }),
+      settings: record(settingsOfSchema4),
       zones,
-      hosts: list(hostOfSchema4),
-      upstreams: list(upstreamOfSchema4),
+      hosts: list(record(hostOfSchema4)),
+      upstreams: list(record(upstreamOfSchema4)),
       certificates: list(certificate),
+    }),
+  ],
+  [
+    5,
+    validatorsFor({
+      settings: record({
+        ...settingsOfSchema4,
+        fallback: fallbackWith(ruleOfSchema5),
+        outlierEjection: record(outlierEjection),
+      }),
+      zones,
+      hosts: list(record({ ...hostOfSchema4, rules: list(ruleOfSchema5) })),
+      upstreams: list(record({ ...upstreamOfSchema4, policies: list(upstreamPolicy) })),
+      certificates: list(certificate),
+      keys: list(record({ id: words('session'), key: { type: 'string', pattern: '^[A-Za-z0-9+/]{43}=$' } })),
     } satisfies Record<ChunkKind, Schema>),
   ],
 ]);

@@ -4,6 +4,7 @@
 // and `certificates` means nothing; a host's rules stand in the order of their objects' age.
 import type { Filter } from './filters.ts';
 import type { SecretText } from './secret-text.ts';
+import type { OutlierEjection, UpstreamPolicy } from './upstream-policies.ts';
 
 export interface RouteModel {
   readonly settings: Settings;
@@ -12,6 +13,16 @@ export interface RouteModel {
   readonly hosts: readonly VirtualHost[];
   readonly upstreams: readonly Upstream[];
   readonly certificates: readonly Certificate[];
+  /** Empty while no rule needs one. */
+  readonly keys: readonly SigningKey[];
+}
+
+/** A key by which every data plane knows what any of them has signed. */
+export interface SigningKey {
+  /** What it is for; unique in the model. */
+  readonly id: 'session';
+  /** 32 bytes in base64. */
+  readonly key: SecretText;
 }
 
 export interface NodeZone {
@@ -29,6 +40,8 @@ export interface Settings {
   readonly attempts: number;
   readonly fallback: Fallback;
   readonly defaultCertificate: DefaultCertificate;
+  /** Of upstreams that have no other. */
+  readonly outlierEjection: OutlierEjection;
 }
 
 /** What clients get that name no host, or one that nobody serves. */
@@ -140,6 +153,8 @@ export interface NamedMatch {
 
 export type Backend =
   | { readonly kind: 'Upstream'; readonly upstream: string; readonly weight: number }
+  /** Takes requests only while no other kind of backend of the rule has an endpoint to send them to. */
+  | { readonly kind: 'Fallback'; readonly upstream: string; readonly weight: number }
   /** A reference that leads nowhere: its share of the requests is answered with this status. */
   | { readonly kind: 'Unresolved'; readonly status: 500 | 503; readonly weight: number };
 
@@ -153,11 +168,13 @@ export interface Timeouts {
 export type LoadBalancing = 'RoundRobin' | 'LeastRequests';
 
 export interface Upstream {
-  /** `namespace/service:port`, with more behind a space where a route says whom to trust; unique in the model. */
+  /** `namespace/service:port`, with more behind a space where a route has terms of its own; unique in the model. */
   readonly id: string;
   readonly loadBalancing: LoadBalancing;
   readonly protocol: BackendProtocol;
   readonly tls: BackendTls;
+  /** Each kind at most once, in the order of `upstreamPolicyOrder`. */
+  readonly policies: readonly UpstreamPolicy[];
   readonly discovery: Discovery;
   /** Sorted by address and port. Empty where the data plane has to find them itself. */
   readonly endpoints: readonly Endpoint[];

@@ -17,7 +17,8 @@ import type { KubeObject } from '#kube/source.ts';
 import { BundleEncoder } from '#model/bundle.ts';
 import { chunkName } from '#model/chunk.ts';
 import type { Revision } from '#model/revision.ts';
-import type { Certificate } from '#model/route-model.ts';
+import type { Certificate, SigningKey } from '#model/route-model.ts';
+import { newSessionKey, sessionKeyId } from '#model/signing-key.ts';
 import type { Claims, ClusterView, TranslateSettings } from '#translate/cluster-view.ts';
 import { Translator } from '#translate/translator.ts';
 import { Acknowledgements } from './acknowledgements.ts';
@@ -94,6 +95,7 @@ export class Operator {
   #claims: Claims = new Map();
   readonly #ledger = new Ledger();
   #certificates: ReadonlyMap<string, Certificate> = new Map();
+  #sessionKey: SigningKey = newSessionKey();
   readonly #schemas = new SchemaChooser();
   #isDirty = true;
   #wake: () => void = () => {};
@@ -203,13 +205,14 @@ export class Operator {
     const backOff = new BackOff();
     while (!signal.aborted) {
       try {
-        const { claims, certificates } = await this.#publisher.takeOver(async () => {
+        const { claims, certificates, keys } = await this.#publisher.takeOver(async () => {
           const lists = await Promise.all(sources.map((source) => source.list(signal)));
           const items = lists.flatMap((list) => list.items);
           return items.sort(byCreation).map(({ metadata }) => metadata.name);
         });
         this.#claims = claimsOf(claims);
         this.#certificates = byId(certificates);
+        this.#sessionKey = keys.find(({ id }) => id === sessionKeyId) ?? this.#sessionKey;
         const { head } = this.#publisher;
         this.#options.log.info({ epoch: head?.epoch ?? 1, sequence: head?.sequence ?? 0 }, 'leading');
         return;
@@ -298,6 +301,7 @@ export class Operator {
       issuedCertificates: all('issuedCertificates'),
       claims: this.#claims,
       lastGood: this.#certificates,
+      sessionKey: this.#sessionKey,
       now: new Date().toISOString(),
     };
   }

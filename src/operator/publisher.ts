@@ -19,7 +19,7 @@ import type { LedgerEntry } from '#model/claims-ledger.ts';
 import { decodeHead, encodeHead, peekOrder } from '#model/head.ts';
 import type { Head } from '#model/head.ts';
 import { newestSchema } from '#model/route-model-schema.ts';
-import type { Certificate } from '#model/route-model.ts';
+import type { Certificate, SigningKey } from '#model/route-model.ts';
 import { chunkKey, headKey, headName, partLabel } from '#model/wire-names.ts';
 
 /** A newer leader has written the head. */
@@ -56,6 +56,7 @@ export interface Legacy {
   readonly claims: readonly LedgerEntry[];
   /** What was served last. */
   readonly certificates: readonly Certificate[];
+  readonly keys: readonly SigningKey[];
 }
 
 interface StoredHead {
@@ -326,9 +327,10 @@ export class Publisher {
   async #legacyOf(names: readonly string[], schema: number): Promise<Legacy> {
     const claims = new Map<string, LedgerEntry>();
     const certificates = new Map<string, Certificate>();
+    const keys = new Map<string, SigningKey>();
     for (const name of names) {
       const ref = parseChunkName(name);
-      if (ref?.kind !== 'claims' && ref?.kind !== 'certificates') continue;
+      if (ref === undefined || !isHistory(ref.kind)) continue;
       const object = await this.#options.objects.get(this.#kindOf(name), name, this.#options.signal);
       const text = object === undefined ? undefined : storedText(object);
       const lost = (): void => this.#options.onRepair(`${ref.kind} are lost: ${name} is missing or broken`);
@@ -339,16 +341,27 @@ export class Publisher {
         for (const entry of entries ?? []) claims.set(entry.host, entry);
       } else {
         const content = decodeChunk({ ...ref, text } as Chunk, schema);
-        if (content.kind !== 'certificates') lost();
-        else for (const certificate of content.certificates) certificates.set(certificate.id, certificate);
+        if (content.kind === 'certificates')
+          for (const certificate of content.certificates) certificates.set(certificate.id, certificate);
+        else if (content.kind === 'keys') for (const key of content.keys) keys.set(key.id, key);
+        else lost();
       }
     }
-    return { claims: [...claims.values()], certificates: [...certificates.values()] };
+    return {
+      claims: [...claims.values()],
+      certificates: [...certificates.values()],
+      keys: [...keys.values()],
+    };
   }
 
   #assertLeading(): void {
     if (!this.#options.isLeading()) throw new LostLeadership('the lease is no longer held');
   }
+}
+
+/** What cannot be derived from objects: it is read back. */
+function isHistory(kind: StoredChunk['kind']): boolean {
+  return kind === 'claims' || isSecret(kind);
 }
 
 /** Of a chunk its name is enough: its text would stay for as long as this leader leads. */

@@ -44,11 +44,12 @@ export function slimEndpointSlice(object: KubeObject): KubeObject {
     addressType,
     ports: shared(ports),
     endpoints: listOf(endpoints).map((endpoint) => {
-      const { addresses, conditions, hints } = fieldsOf(endpoint);
+      const { addresses, conditions, hints, zone } = fieldsOf(endpoint);
       return withoutUndefined({
         addresses: listOf(addresses).slice(0, 1),
         conditions: isReady(conditions) ? undefined : conditions,
         hints,
+        zone,
       });
     }),
   });

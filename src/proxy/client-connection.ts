@@ -18,7 +18,7 @@ import type { HeaderChanges } from '#filter/header-changes.ts';
 import type { Downstream } from './downstream.ts';
 import type { Exchange } from './exchange.ts';
 import type { ProxyContext } from './proxy-context.ts';
-import { LingeringClose } from './lingering-close.ts';
+import { lastIdleMs, LingeringClose, oneFlightBytes } from './lingering-close.ts';
 import type { Peer, Security } from './peer.ts';
 import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
 import type { LocalResponse } from './local-response.ts';
@@ -35,11 +35,6 @@ import type { Tunnel } from './tunnel.ts';
 
 const State = { Open: 0, Lingering: 1, Closed: 2 } as const;
 type State = (typeof State)[keyof typeof State];
-
-/** What the kernel sends before it hears from the peer: ten segments (RFC 6928). */
-const oneFlightBytes = 14_000;
-/** How long a connection may be silent once a drain has begun. */
-const drainIdleMs = 1000;
 
 export class ClientConnection implements SocketEvents, RequestSink, Downstream, TimerOwner, OpenConnection {
   /** Undefined without TLS. */
@@ -98,6 +93,15 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
 
   get isIdle(): boolean {
     return this.#state === State.Open && this.#exchange === undefined && this.#parser.isBetweenMessages;
+  }
+
+  get heldBytes(): number {
+    return this.#socket.pendingBytes + (this.#pending?.length ?? 0) + (this.#exchange?.heldBytes ?? 0);
+  }
+
+  shed(): void {
+    this.#exchange?.shed();
+    this.#socket.reset();
   }
 
   /** Every response says it. */
@@ -285,10 +289,9 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.#addWritten();
   }
 
-  sendHead(head: ResponseHead, changes: HeaderChanges | undefined): void {
+  sendHead(head: ResponseHead, changes: HeaderChanges | undefined, lines: string): void {
     this.#framing = responseFramingOf(head, this.#method, this.#minorVersion);
-    if (!this.isRequestComplete || this.#framing === 'Close' || this.#context.isDraining)
-      this.#keepAlive = false;
+    this.#keepAlive &&= this.isRequestComplete && this.#framing !== 'Close' && !this.#context.endsConnections;
     this.#hasFinalHead = true;
     this.#responseConnectionNames = head.connectionNames;
     writeResponseHead(
@@ -297,6 +300,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
       this.#framing,
       this.#connectionOption(),
       changes,
+      lines,
       this.#takesTrailers,
     );
     this.#addWritten();
@@ -319,12 +323,12 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.flush();
   }
 
-  sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void {
+  sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, lines: string, tunnel: Tunnel): void {
     this.#hasFinalHead = true;
     this.#framing = 'None';
     this.#keepAlive = false;
     this.#tunnel = tunnel;
-    writeSwitchHead(this.#context.headWriter, head, changes);
+    writeSwitchHead(this.#context.headWriter, head, changes, lines);
     this.#addWritten();
     this.flush();
     this.resumeRequest();
@@ -341,7 +345,7 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
   }
 
   sendLocal(response: LocalResponse, requestId: string): void {
-    if (!this.isRequestComplete || response.closes || this.#context.isDraining) this.#keepAlive = false;
+    if (!this.isRequestComplete || response.closes || this.#context.endsConnections) this.#keepAlive = false;
     this.#hasFinalHead = true;
     const { headWriter } = this.#context;
     writeLocalResponse(headWriter, response, requestId, this.#method, this.#connectionOption());
@@ -399,14 +403,11 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     this.idleSinceMs = this.#context.now();
     this.#tunnel = undefined;
     if (this.#state !== State.Open) return;
-    if (!this.#keepAlive || (this.#isPeerEnded && this.#pending === undefined)) {
-      this.#linger();
-      return;
-    }
+    if (!this.#keepAlive || (this.#isPeerEnded && this.#pending === undefined)) return this.#linger();
     this.#hasHeadTimer = false;
     const idleMs = this.#context.table?.settings.clientIdleTimeoutMs ?? 0;
     // A response that began before the drain did could not say that the connection ends with it.
-    this.#context.timers.restart(this.#timer, this.#context.isDraining ? drainIdleMs : idleMs);
+    this.#context.timers.restart(this.#timer, this.#context.endsConnections ? lastIdleMs : idleMs);
     this.resumeRequest();
   }
 
@@ -420,14 +421,12 @@ export class ClientConnection implements SocketEvents, RequestSink, Downstream, 
     if (mayCut && this.#answerBytes <= oneFlightBytes && this.#socket.pendingBytes === 0) {
       // The client has said that it sends nothing more (9112 9.6), and what it was sent leaves in one flight: no late byte
       // could reset the answer away.
-      this.#socket.destroy();
-      return;
+      return this.#socket.destroy();
     }
     this.#state = State.Lingering;
     this.#context.timers.clear(this.#timer);
     this.#pending = undefined;
-    if (this.#isPaused) this.#socket.resume();
-    this.#isPaused = false;
+    this.#setPaused(false);
     this.#lingering = new LingeringClose(this.#context, this.#socket, () => this.destroy());
   }
 

@@ -17,18 +17,20 @@ export interface Downstream {
   readonly isRequestComplete: boolean;
   /** More is waiting to be read by the client than the high-water mark. */
   readonly isBlocked: boolean;
+  /** Bytes that wait here, for the client above all. */
+  readonly heldBytes: number;
   /** Where this request comes from. */
   forwardingOf(head: RequestHead): Forwarding;
   /** False: in the client's version of HTTP this final head, or 101, would say what the backend has not said. */
   accepts(head: ResponseHead): boolean;
   sendInterim(head: ResponseHead, changes: HeaderChanges | undefined): void;
-  /** `changes`: what the rule does to its fields. */
-  sendHead(head: ResponseHead, changes: HeaderChanges | undefined): void;
+  /** `changes`: what the rule does to its fields; `lines`: what comes on top of them. */
+  sendHead(head: ResponseHead, changes: HeaderChanges | undefined, lines: string): void;
   sendBody(bytes: Buffer, start: number, end: number): void;
   /** The response is complete. `trailers` are read now and not kept. */
   sendEnd(trailers: FieldSection | undefined, changes: HeaderChanges | undefined): void;
   /** The 101 that the request asked for. From here on the client's bytes go to the tunnel. */
-  sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void;
+  sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, lines: string, tunnel: Tunnel): void;
   /** False: the tunnel's onClientDrain will follow. */
   sendTunnel(bytes: Buffer): boolean;
   /** Nothing more is sent through the tunnel. */

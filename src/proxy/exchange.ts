@@ -1,7 +1,7 @@
 // The life of one request, in its order: head, route and pick (routed-request.ts), connect, forward head, pump, finish.
 //
 //   Idle - begin() - Connecting -- open --> Sending -- request complete --> Waiting -- head --> Responding -- end --> Idle
-//           |            |   \___ next endpoint ___/    (no body: at once)     |                   |
+//           |            |   \___ next endpoint, now or after a while (attempts.ts) ___/             |
 //           \--- 4xx ----\---- 503, 504 -----\---- 408, 502 -------------------\--- 502, 504 ------\--- abort
 //                                                                             \-- 101 --> Tunneling -- both ends --> Idle
 //
@@ -10,23 +10,23 @@
 import type { FaultCode } from '#http/fault.ts';
 import { faultOf } from '#http/fault.ts';
 import type { FieldSection } from '#http/field-section.ts';
-import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead, ResponseHead } from '#http/message-head.ts';
 import { isIdempotent } from '#http/method.ts';
 import { newRequestId } from '#http/request-id.ts';
-import { writeTrailers } from '#h1/chunk-writer.ts';
+import type { Waiter } from '#upstream/circuit.ts';
 import type { Endpoint } from '#upstream/endpoint.ts';
+import { isConnectFault } from '#upstream/connect-fault.ts';
 import { openRequest } from '#upstream/open-request.ts';
 import type { UpstreamRequest, UpstreamUser } from '#upstream/upstream-request.ts';
+import { Attempts, Remedy } from './attempts.ts';
 import { BodyPace, paceCheckMs } from './body-pace.ts';
 import type { Downstream } from './downstream.ts';
-import { ExchangeTimer } from './exchange-timer.ts';
+import { ExchangeTimer, slowReaderCheckMs } from './exchange-timer.ts';
 import type { ExchangeTimerOwner } from './exchange-timer.ts';
-import { keepHead, releaseHead } from './head-buffers.ts';
 import { answerOf, faultResponse, serverOptions, upgradeResponse, withChanges } from './local-response.ts';
 import type { LocalResponse } from './local-response.ts';
+import { OutgoingRequest } from './outgoing-request.ts';
 import type { ProxyContext } from './proxy-context.ts';
-import { writeRequestHead } from './request-head-writer.ts';
 import { RoutedRequest } from './routed-request.ts';
 import type { ServingTable } from './serving-table.ts';
 import { Tunnel } from './tunnel.ts';
@@ -35,9 +35,7 @@ import type { TunnelOwner } from './tunnel.ts';
 const State = { Idle: 0, Connecting: 1, Sending: 2, Waiting: 3, Responding: 4, Tunneling: 5 } as const;
 type State = (typeof State)[keyof typeof State];
 
-const noBytes = Buffer.alloc(0);
-
-export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
+export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner, Waiter {
   // What the observer reads.
   readonly request = new RoutedRequest();
   requestId = '';
@@ -46,8 +44,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   endpoint: Endpoint | undefined = undefined;
   status = 0;
   fault: FaultCode | undefined = undefined;
-  /** Endpoints asked, the one that answered included. */
-  attempts = 0;
+  readonly attempts = new Attempts();
   startedMs = 0;
   requestBytes = 0;
   responseBytes = 0;
@@ -55,21 +52,14 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
 
   readonly #context: ProxyContext;
   readonly #timer: ExchangeTimer;
-  readonly #tried: Endpoint[] = [];
+  readonly #outgoing: OutgoingRequest;
   #state: State = State.Idle;
   #table: ServingTable | undefined = undefined;
   #connection: UpstreamRequest | undefined = undefined;
-  #headBytes: Buffer = noBytes;
-  #headSize = 0;
   readonly #pace = new BodyPace();
-  #isChunked = false;
-  /** Fields that the client declares to be of its connection. */
-  #connectionNames: readonly string[] = [];
-  /** The request asked for WebSocket: its answer may be 101. */
-  #asksForSwitch = false;
   #tunnel: Tunnel | undefined = undefined;
-  /** A body byte or its end has been given to a connection: it cannot be given to another. */
-  #isBodyTouched = false;
+  /** Where it is counted, of a rule that allows only so many requests at a time; empty: nowhere. */
+  #countedAs = '';
   #isUpstreamBlocked = false;
   /** Of the request's body. */
   #maxBodyBytes = Infinity;
@@ -78,6 +68,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#context = context;
     this.downstream = downstream;
     this.#timer = new ExchangeTimer(context, this);
+    this.#outgoing = new OutgoingRequest(context.headWriter);
   }
 
   get durationMs(): number {
@@ -94,27 +85,22 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     if (forwarding.requestId !== '') this.requestId = forwarding.requestId;
     const fault = this.request.place(head, this.#table, forwarding, this.downstream.security);
     if (fault !== undefined) return this.#fail(fault);
+    if (this.#context.isOverloaded) return this.#fail('overloaded');
     if (this.request.mustUpgrade)
       return this.#answer(upgradeResponse(this.request, this.#context.publicHttpsPort));
     const { route } = this.request;
     if (route === undefined) return this.#answer(serverOptions);
     if (route.filters !== undefined) {
-      const { answer, maxBodyBytes } = route.filters;
+      const { answer, maxBodyBytes, mostConcurrent } = route.filters;
+      if (answer !== undefined)
+        return this.#answer(answerOf(answer, this.request.asked(forwarding), this.request.responseHeaders));
       this.#maxBodyBytes = maxBodyBytes;
-      if (answer !== undefined) {
-        const { authority, path, query } = this.request;
-        const asked = { scheme: forwarding.scheme, authority, path, query };
-        this.#answer(answerOf(answer, asked, this.request.responseHeaders));
-        return;
-      }
+      const counted = this.#context.concurrentRequests.enter(route, mostConcurrent);
+      if (counted === undefined) return this.#fail('route-overloaded');
+      this.#countedAs = counted;
     }
-    const { headWriter } = this.#context;
-    writeRequestHead(headWriter, head, this.request, forwarding, this.requestId);
-    this.#headSize = headWriter.size;
-    this.#headBytes = keepHead(headWriter.bytes, this.#headSize);
-    this.#isChunked = head.framing === BodyFraming.Chunked;
-    this.#connectionNames = head.connectionNames;
-    this.#asksForSwitch = head.upgradesToWebSocket;
+    this.#outgoing.take(head, this.request, forwarding, this.requestId, this.downstream.isRequestComplete);
+    this.attempts.begin(this.request, this.#table!.settings.attempts);
     this.#attempt(undefined);
   }
 
@@ -122,7 +108,7 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   rest(): void {
     this.request.clear();
     this.endpoint = undefined;
-    this.#tried.length = 0;
+    this.attempts.clear();
   }
 
   /** A request that never became one: its bytes were refused before there was a head to route. */
@@ -136,12 +122,10 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.clientAddress = this.downstream.peerAddress;
     this.status = 0;
     this.fault = undefined;
-    this.attempts = 0;
     this.startedMs = this.#context.now();
     this.requestBytes = 0;
     this.responseBytes = 0;
     this.#table = this.#context.table;
-    this.#isBodyTouched = false;
     this.#isUpstreamBlocked = false;
     this.#maxBodyBytes = Infinity;
     this.#timer.begin(this.startedMs);
@@ -153,23 +137,37 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
 
   /** `again`: the endpoint whose pooled connection turned out to be dead; it gets a fresh one. */
   #attempt(again: Endpoint | undefined): void {
-    const settings = this.#table!.settings;
-    const endpoint = again ?? this.request.upstream!.pick(this.#tried);
-    if (endpoint === undefined) {
-      this.#fail(this.fault ?? 'endpoints-none');
-      return;
-    }
-    if (again === undefined) this.#tried.push(endpoint);
-    this.endpoint = endpoint;
-    this.attempts++;
-    endpoint.activeRequests++;
-    this.#isUpstreamBlocked = false;
+    // Whoever waits for room in another state would be left in the queue when it ends.
     this.#state = State.Connecting;
+    const endpoint = again ?? this.attempts.pick();
+    if (endpoint === undefined) return this.#waitForRoom();
+    this.endpoint = endpoint;
+    this.attempts.count++;
+    endpoint.enter();
+    this.#isUpstreamBlocked = false;
     this.#timer.waitAgain();
     const isRepeatable = isIdempotent(this.request.method);
+    const { settings } = this.#table!;
     const request = openRequest(this.#context, endpoint, this, again !== undefined, isRepeatable, settings);
     this.#connection = request;
     if (request.isOpen) this.#forwardHead(request);
+  }
+
+  #waitForRoom(): void {
+    const fault = this.attempts.wait(this, this.fault);
+    if (fault !== undefined) return this.#fail(fault);
+    this.#timer.wait(this.request.route!.timeouts);
+  }
+
+  goOn(): void {
+    this.#attempt(undefined);
+  }
+
+  #retry(): void {
+    this.#state = State.Connecting;
+    const delayMs = this.attempts.beginRetry();
+    if (delayMs > 0) this.#timer.pause(delayMs);
+    else this.#attempt(undefined);
   }
 
   onUpstreamOpen(): void {
@@ -180,10 +178,8 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
 
   #forwardHead(connection: UpstreamRequest): void {
     this.fault = undefined;
-    connection.begin(this.request.method, this.#asksForSwitch, this.#isChunked);
-    connection.addHead(this.#headBytes, this.#headSize);
-    if (this.downstream.isRequestComplete && !this.#isBodyTouched) {
-      connection.endRequest(noBytes, 0);
+    this.#outgoing.sendTo(connection);
+    if (this.#outgoing.hasEnded) {
       this.#wait();
       connection.flush();
       return;
@@ -206,24 +202,16 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   onRequestBody(bytes: Buffer, start: number, end: number): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    this.#isBodyTouched = true;
     this.requestBytes += end - start;
     if (this.requestBytes > this.#maxBodyBytes) return this.#fail('body-too-large');
     this.#timer.touch();
-    connection.addBody(bytes, start, end);
+    this.#outgoing.addBody(connection, bytes, start, end);
   }
 
   onRequestEnd(trailers: FieldSection | undefined): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    this.#isBodyTouched = true;
-    if (trailers === undefined || !this.#isChunked) connection.endRequest(noBytes, 0);
-    else {
-      const { headWriter } = this.#context;
-      const changes = this.request.route?.filters?.requestHeaders;
-      writeTrailers(headWriter, trailers, changes, this.#connectionNames);
-      connection.endRequest(headWriter.bytes, headWriter.size);
-    }
+    this.#outgoing.end(connection, trailers);
     if (this.#state === State.Sending) this.#wait();
   }
 
@@ -253,10 +241,17 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
 
   onResponseHead(head: ResponseHead): void {
     if (!this.downstream.accepts(head)) return this.#fail('backend-malformed');
+    this.endpoint!.onAnswer(head.status);
+    if (this.attempts.isRetried(head.status, this.#outgoing.isWhole)) {
+      this.#dropConnection();
+      this.#retry();
+      return;
+    }
+    this.#outgoing.forgetBody();
     this.#state = State.Responding;
     this.status = head.status;
-    this.#timer.watch(this.request.route!.timeouts.idleMs);
-    this.downstream.sendHead(head, this.request.responseHeaders);
+    this.#timer.watch(this.request.route!.timeouts.idleMs, slowReaderCheckMs);
+    this.downstream.sendHead(head, this.request.responseHeaders, this.request.sessionLine(this.endpoint!));
   }
 
   onResponseBody(bytes: Buffer, start: number, end: number): void {
@@ -282,12 +277,18 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
       this.#fail('backend-malformed');
       return undefined;
     }
+    this.endpoint!.onAnswer(head.status);
     this.#state = State.Tunneling;
     this.status = head.status;
     this.#timer.stop();
     const { idleMs } = this.request.route!.timeouts;
     this.#tunnel = new Tunnel(this.#context, this, this.#connection!, idleMs);
-    this.downstream.sendSwitch(head, this.request.responseHeaders, this.#tunnel);
+    this.downstream.sendSwitch(
+      head,
+      this.request.responseHeaders,
+      this.request.sessionLine(this.endpoint!),
+      this.#tunnel,
+    );
     return this.#tunnel;
   }
 
@@ -319,24 +320,31 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
       return;
     }
     this.fault = code;
-    const isFirstByteSafe = connection?.hasResponseBytes === false && !this.#isBodyTouched;
-    if (faultOf(code).retryable && !this.#isBodyTouched) {
-      if (this.attempts >= this.#table!.settings.attempts) this.#fail(code);
-      // A connection that took no more requests says nothing about its endpoint.
-      else
-        this.#attempt(
-          code === 'backend-refused' && connection?.isReused === true ? connection.endpoint : undefined,
-        );
-    } else if (
-      connection !== undefined &&
-      connection.isReused &&
-      isFirstByteSafe &&
-      isIdempotent(this.request.method) &&
-      this.attempts < this.#table!.settings.attempts
-    ) {
-      // A pooled connection that the backend closed while the request was on its way.
-      this.#attempt(connection.endpoint);
-    } else this.#fail(code);
+    if (isConnectFault(code)) connection?.endpoint.onConnectFailure();
+    switch (this.attempts.remedyFor(code, connection, this.#outgoing.isWhole)) {
+      case Remedy.None:
+        this.#fail(code);
+        break;
+      case Remedy.SameEndpoint:
+        this.#attempt(connection?.endpoint);
+        break;
+      case Remedy.OtherEndpoint:
+        this.#attempt(undefined);
+        break;
+      case Remedy.Retry:
+        this.#retry();
+    }
+  }
+
+  /** That wait in the way to the backend, or back. */
+  get heldBytes(): number {
+    return this.#outgoing.keptBytes + (this.#connection?.heldBytes ?? 0);
+  }
+
+  /** Memory is short, and it holds much. */
+  shed(): void {
+    if (this.#state === State.Tunneling) this.onTunnelOver('overloaded');
+    else if (this.#state !== State.Idle) this.#fail('overloaded');
   }
 
   /** The client is gone: nobody is left to answer. */
@@ -373,8 +381,17 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     if (!this.downstream.flush()) this.#connection?.pause();
   }
 
-  onDeadline(): void {
-    this.#fail('backend-timeout');
+  onDeadline(isOfRequest: boolean): void {
+    if (isOfRequest) return this.#fail('request-timeout');
+    const connection = this.#connection;
+    if (connection === undefined) return this.#fail('backend-overloaded');
+    const remedy = this.attempts.remedyFor('backend-timeout', connection, this.#outgoing.isWhole);
+    // It should have answered by now.
+    connection.endpoint.onAnswer(504);
+    if (remedy !== Remedy.Retry) return this.#fail('backend-timeout');
+    this.fault = 'backend-timeout';
+    this.#dropConnection();
+    this.#retry();
   }
 
   get isTrickling(): boolean {
@@ -383,8 +400,8 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     return this.#pace.isBelow(bodyBytesPerSecond, this.#context.now(), this.requestBytes);
   }
 
-  get isClientSlow(): boolean {
-    return this.#state === State.Responding && this.downstream.isBlocked;
+  get slowBytes(): number {
+    return this.#state === State.Responding && this.downstream.isBlocked ? this.downstream.heldBytes : 0;
   }
 
   onSilence(): void {
@@ -397,12 +414,13 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
   #dropConnection(): void {
     const connection = this.#connection;
     this.#releaseEndpoint();
-    connection?.destroy();
+    if (connection !== undefined) connection.destroy();
+    else if (this.#state === State.Connecting) this.request.upstream?.forget(this);
   }
 
   #releaseEndpoint(): void {
     if (this.#connection === undefined) return;
-    this.#connection.endpoint.activeRequests--;
+    this.#connection.endpoint.leave();
     this.#connection = undefined;
   }
 
@@ -412,8 +430,9 @@ export class Exchange implements UpstreamUser, TunnelOwner, ExchangeTimerOwner {
     this.#tunnel = undefined;
     this.#state = State.Idle;
     this.#context.observer.onExchangeEnd(this);
-    releaseHead(this.#headBytes);
-    this.#headBytes = noBytes;
+    this.#outgoing.release();
+    this.#context.concurrentRequests.leave(this.#countedAs);
+    this.#countedAs = '';
     this.#table = undefined;
     this.downstream.onExchangeEnd();
   }

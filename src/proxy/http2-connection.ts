@@ -74,6 +74,19 @@ export class Http2Connection
     return this.#state === State.Open && this.session.openStreams === 0;
   }
 
+  get heldBytes(): number {
+    let sum = this.#socket.pendingBytes;
+    for (const stream of this.session.allStreams) sum += heldBytesOf(stream);
+    return sum;
+  }
+
+  /** What the socket holds already is of no stream that could be told. */
+  shed(least: number): void {
+    for (const stream of this.session.allStreams)
+      if (heldBytesOf(stream) >= least) (stream.user as Http2Stream | undefined)?.shed();
+    if (this.#socket.pendingBytes >= least) this.destroy();
+  }
+
   // Reading
 
   onBytes(bytes: Buffer): void {
@@ -114,6 +127,7 @@ export class Http2Connection
   }
 
   #begin(stream: Stream, isEnd: boolean): Http2Stream {
+    if (this.#context.endsConnections) this.announceEnd();
     if (this.session.openStreams === 1) {
       this.#lookedMs = this.now();
       this.#watch(stallMs);
@@ -269,4 +283,9 @@ export class Http2Connection
     this.session.resetStalled();
     return true;
   }
+}
+
+/** Those of the stream itself, and what its request holds on the way to the backend. */
+function heldBytesOf(stream: Stream): number {
+  return (stream.user as Http2Stream | undefined)?.heldBytes ?? stream.heldBytes;
 }

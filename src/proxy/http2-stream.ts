@@ -108,6 +108,11 @@ export class Http2Stream implements Downstream, StreamUser {
     return this.#stream.queuedBytes > 0 || this.#owner.session.isCongested;
   }
 
+  /** On the way to the client and back, here and beyond. */
+  get heldBytes(): number {
+    return this.#stream.heldBytes + (this.#exchange?.heldBytes ?? 0);
+  }
+
   forwardingOf(head: RequestHead): Forwarding {
     return this.#peer.forwardingOf(this.#context, head);
   }
@@ -198,11 +203,11 @@ export class Http2Stream implements Downstream, StreamUser {
     this.#sendWritten();
   }
 
-  sendHead(head: ResponseHead, changes: HeaderChanges | undefined): void {
+  sendHead(head: ResponseHead, changes: HeaderChanges | undefined, lines: string): void {
     this.#framing = responseFramingOf(head, this.#method, 1);
     this.#hasFinalHead = true;
     this.#responseConnectionNames = head.connectionNames;
-    writeResponseHead(this.#context.headWriter, head, this.#framing, '', changes, true);
+    writeResponseHead(this.#context.headWriter, head, this.#framing, '', changes, lines, true);
     this.#sendWritten();
   }
 
@@ -229,13 +234,13 @@ export class Http2Stream implements Downstream, StreamUser {
     return headWriter.size > 2 ? Buffer.from(headWriter.bytes.subarray(0, headWriter.size)) : noTrailers;
   }
 
-  sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, tunnel: Tunnel): void {
+  sendSwitch(head: ResponseHead, changes: HeaderChanges | undefined, lines: string, tunnel: Tunnel): void {
     this.#hasFinalHead = true;
     this.#framing = 'Chunked';
     this.#tunnel = tunnel;
     head.status = 200;
     head.connectionNames = [...head.connectionNames, acceptName];
-    writeResponseHead(this.#context.headWriter, head, 'Chunked', '', changes, false);
+    writeResponseHead(this.#context.headWriter, head, 'Chunked', '', changes, lines, false);
     this.#sendWritten();
     this.resumeRequest();
   }
@@ -269,6 +274,12 @@ export class Http2Stream implements Downstream, StreamUser {
     // RFC 8441 5: what the end of a connection is to a WebSocket, CANCEL is to its stream.
     const code = this.#tunnel === undefined ? ErrorCode.InternalError : ErrorCode.Cancel;
     this.#owner.session.abandon(this.#stream, code);
+  }
+
+  /** Memory is short, and it holds much. */
+  shed(): void {
+    this.#exchange?.shed();
+    this.#owner.session.abandon(this.#stream, ErrorCode.EnhanceYourCalm);
   }
 
   flush(): boolean {

@@ -5,6 +5,10 @@ import type { TimerOwner } from '#transport/timer-wheel.ts';
 import type { Socket } from '#transport/transport.ts';
 import type { ProxyContext } from './proxy-context.ts';
 
+/** What the kernel sends before it hears from the peer: ten segments (RFC 6928). */
+export const oneFlightBytes = 14_000;
+/** How long a connection may be silent that would end with its next response. */
+export const lastIdleMs = 1000;
 /** How long bytes of a client that we are done with are read and thrown away. */
 const lingerMs = 2000;
 /** In all, while bytes keep coming. */

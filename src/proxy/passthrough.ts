@@ -8,13 +8,16 @@
 //   client -- onBytes --> backend        a FIN of one side is passed on to the other
 //   client <-- onBackendBytes -- backend whoever cannot take more pauses the other
 import type { FaultCode } from '#http/fault.ts';
+import { hashText } from '#model/rendezvous.ts';
 import type { CompiledRoute } from '#route/compiled-route.ts';
 import { Alert, fatalAlert } from '#tls/alert.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
 import type { ConnectEvents, Socket, SocketEvents } from '#transport/transport.ts';
 import type { Endpoint } from '#upstream/endpoint.ts';
+import { noHash } from '#upstream/upstream.ts';
 import type { Upstream } from '#upstream/upstream.ts';
+import { chooseUpstream } from './choose-upstream.ts';
 import { LingeringClose } from './lingering-close.ts';
 import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
 import type { ProxyContext } from './proxy-context.ts';
@@ -47,6 +50,7 @@ export class Passthrough implements SocketEvents, OpenConnection, TimerOwner {
   readonly #tried: Endpoint[] = [];
   #state: State = State.Connecting;
   #upstream: Upstream | undefined = undefined;
+  #hash = noHash;
   #backend: BackendSide | undefined = undefined;
   /** Of the client, until somebody takes it. */
   #waiting: Buffer;
@@ -88,11 +92,13 @@ export class Passthrough implements SocketEvents, OpenConnection, TimerOwner {
       this.#refuse('client-denied', Alert.AccessDenied);
       return;
     }
-    const backend = this.route.backendAt(Math.random());
-    if (backend === undefined) return this.#refuse('weights-zero');
-    if (backend.kind === 'Unresolved') return this.#refuse('backend-unresolved');
-    this.#upstream = this.#table.upstreams.get(backend.upstream);
-    this.#connect('endpoints-none');
+    const upstream = chooseUpstream(this.route, this.#table, undefined);
+    if (typeof upstream === 'string') return this.#refuse(upstream);
+    this.#upstream = upstream;
+    // No other value of a request is ever seen.
+    if (upstream.hashSource?.source === 'ClientAddress') this.#hash = hashText(this.clientAddress);
+    // It has endpoints: where none is picked, none has room.
+    this.#connect('backend-overloaded');
   }
 
   // Connect
@@ -101,7 +107,7 @@ export class Passthrough implements SocketEvents, OpenConnection, TimerOwner {
   #connect(code: FaultCode): void {
     const { attempts, connectTimeoutMs } = this.#table.settings;
     const isLast = this.attempts >= attempts;
-    const endpoint = isLast ? undefined : this.#upstream?.pick(this.#tried);
+    const endpoint = isLast ? undefined : this.#upstream?.pick(this.#tried, this.#hash);
     if (endpoint === undefined) {
       this.#refuse(code);
       return;
@@ -109,13 +115,15 @@ export class Passthrough implements SocketEvents, OpenConnection, TimerOwner {
     this.#tried.push(endpoint);
     this.attempts++;
     this.endpoint = endpoint;
-    endpoint.activeRequests++;
+    endpoint.enter();
     if (connectTimeoutMs > 0) this.#context.timers.set(this.#timer, connectTimeoutMs);
     this.#backend = new BackendSide(this, this.#context, endpoint);
   }
 
   onBackendConnect({ socket }: BackendSide): void {
     this.#state = State.Open;
+    // What the backend says to the client nobody here can judge.
+    this.endpoint?.onAnswer(200);
     this.#context.timers.clear(this.#timer);
     this.#activityMs = this.#context.now();
     const { idleMs } = this.route.timeouts;
@@ -186,6 +194,7 @@ export class Passthrough implements SocketEvents, OpenConnection, TimerOwner {
     this.#releaseEndpoint();
     if (this.#state === State.Connecting) {
       this.#context.timers.clear(this.#timer);
+      this.endpoint?.onConnectFailure();
       this.#connect(code === 'ETIMEDOUT' ? 'connect-timeout' : 'connect-refused');
     } else if (this.#state !== State.Open) return;
     else if (!this.#hasBackendEnded) {
@@ -200,6 +209,7 @@ export class Passthrough implements SocketEvents, OpenConnection, TimerOwner {
   onTimer(): void {
     if (this.#state === State.Connecting) {
       this.#dropBackend();
+      this.endpoint?.onConnectFailure();
       this.#connect('connect-timeout');
       return;
     }
@@ -237,11 +247,20 @@ export class Passthrough implements SocketEvents, OpenConnection, TimerOwner {
   }
 
   #releaseEndpoint(): void {
-    if (this.endpoint !== undefined) this.endpoint.activeRequests--;
+    this.endpoint?.leave();
   }
 
   /** Nobody here speaks a protocol in which it could be said. */
   announceEnd(): void {}
+
+  get heldBytes(): number {
+    return this.#client.pendingBytes + (this.#backend?.socket.pendingBytes ?? 0) + this.#waiting.length;
+  }
+
+  shed(): void {
+    this.fault = 'overloaded';
+    this.#client.reset();
+  }
 
   /** Its end is the end of what is in it: a drain waits for it as long as it may. */
   closeWaiting(): void {}

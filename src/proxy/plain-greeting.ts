@@ -19,6 +19,8 @@ const nothing = Buffer.alloc(0);
 
 export class PlainGreeting implements SocketEvents, TimerOwner, OpenConnection {
   readonly idleSinceMs: number;
+  /** A few, too few to count. */
+  readonly heldBytes = 0;
   readonly #context: ProxyContext;
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
@@ -49,6 +51,7 @@ export class PlainGreeting implements SocketEvents, TimerOwner, OpenConnection {
     }
     const rest = this.#peer.introduce(this.#context, bytes);
     if (rest === undefined) this.#becomeHttp1().refuse('proxy-header-invalid');
+    else if (this.#peer.isUnknown || !this.#owner.onConnectionIntroduced(this, this.#peer.address)) return;
     else if (rest.length > 0) this.#open(rest);
   }
 
@@ -108,6 +111,8 @@ export class PlainGreeting implements SocketEvents, TimerOwner, OpenConnection {
     this.#context.timers.clear(this.#timer);
     this.#owner.onConnectionClosed(this);
   }
+
+  shed(): void {}
 
   destroy(): void {
     this.#socket.destroy();

@@ -8,8 +8,10 @@ import { clock } from '#transport/clock.ts';
 import type { TimerWheel } from '#transport/timer-wheel.ts';
 import type { Transport } from '#transport/transport.ts';
 import type { UpstreamContext } from '#upstream/upstream-connection.ts';
+import { ConcurrentRequests } from './concurrent-requests.ts';
 import type { Downstream } from './downstream.ts';
 import { Exchange } from './exchange.ts';
+import { MemoryLevel } from './memory-level.ts';
 import type { Passthrough } from './passthrough.ts';
 import type { ServingTable } from './serving-table.ts';
 import type { Tunnel } from './tunnel.ts';
@@ -32,6 +34,18 @@ export const handshakeOutcomes = [
 ] as const;
 export type HandshakeOutcome = (typeof handshakeOutcomes)[number];
 
+/** Why a client connection was ended as soon as it had come. */
+export const refusals = [
+  /** As many as there may be, and nobody is idle. */
+  'no-room',
+  /** Its client has more than any other, and none of them is idle. */
+  'largest-client',
+  /** Its client has as many as one may have. */
+  'client-limit',
+  'memory',
+] as const;
+export type Refusal = (typeof refusals)[number];
+
 export const http2Scopes = ['stream', 'connection'] as const;
 export type Http2Scope = (typeof http2Scopes)[number];
 
@@ -39,8 +53,9 @@ export type Http2Scope = (typeof http2Scopes)[number];
 export interface ProxyObserver {
   onConnectionOpen(): void;
   onConnectionClose(): void;
-  /** There was no room for it. */
-  onConnectionRefused(): void;
+  onConnectionRefused(refusal: Refusal): void;
+  /** It has been ended to make room. */
+  onConnectionDisplaced(isIdle: boolean): void;
   onHandshakeEnd(outcome: HandshakeOutcome): void;
   /** What we have ended of HTTP/2 because of an error: a stream, or a whole connection. */
   onHttp2Error(scope: Http2Scope, code: ErrorCode): void;
@@ -65,6 +80,8 @@ export class ProxyContext implements UpstreamContext {
   publicHttpsPort = 443;
   /** Streams that a client of HTTP/2 may have open at a time. */
   concurrentStreams = defaultConcurrentStreams;
+  /** Of rules that allow only so many. */
+  concurrentRequests = new ConcurrentRequests(1);
   readonly headWriter = new HeadWriter();
   /** Those that are open, of any connection. */
   readonly tunnels = new Set<Tunnel>();
@@ -72,8 +89,14 @@ export class ProxyContext implements UpstreamContext {
   #serverReading: ServerReading | undefined = undefined;
   /** Undefined until the first complete table; replaced by assignment, never changed. */
   table: ServingTable | undefined = undefined;
-  /** Every response now says that the connection ends with it. */
+  /** The process is about to end. */
   isDraining = false;
+  /** Clients wait for room, and nobody is idle. */
+  isCrowded = false;
+  /** Exchanges that are under way. */
+  activeExchanges = 0;
+  /** In shared memory: a plain read, which costs no more than that of a field. */
+  memoryWord: Int32Array = new Int32Array(1);
 
   constructor(
     transport: Transport,
@@ -91,8 +114,26 @@ export class ProxyContext implements UpstreamContext {
     this.proxyProtocolPeers = proxyProtocolPeers;
   }
 
+  get memoryLevel(): MemoryLevel {
+    return this.memoryWord[0]! as MemoryLevel;
+  }
+
+  /** Every response now says that the connection ends with it. */
+  get endsConnections(): boolean {
+    return this.isDraining || this.isCrowded || this.memoryWord[0]! >= MemoryLevel.Ending;
+  }
+
+  /**
+   * Memory is too short for the request that has just begun. One at a time is always served: a process that holds much
+   * without any request would never get out of it.
+   */
+  get isOverloaded(): boolean {
+    return this.memoryWord[0]! >= MemoryLevel.Refusing && this.activeExchanges > 1;
+  }
+
   /** A connection without a request holds no exchange: 2 KB less for each that is idle. */
   takeExchange(downstream: Downstream): Exchange {
+    this.activeExchanges++;
     const exchange = this.#exchanges.pop();
     if (exchange === undefined) return new Exchange(this, downstream);
     exchange.downstream = downstream;
@@ -107,6 +148,7 @@ export class ProxyContext implements UpstreamContext {
 
   /** It has ended; nobody holds it any more. */
   giveExchange(exchange: Exchange): void {
+    this.activeExchanges--;
     exchange.rest();
     if (this.#exchanges.length < mostFreeExchanges) this.#exchanges.push(exchange);
   }

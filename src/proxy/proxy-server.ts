@@ -1,36 +1,62 @@
 // The listeners of one worker and the connections they accepted.
+//
+//   Open -- full, and nobody is idle --> Paused -- room, somebody idle, one client holds up the rest --> Open
+//
+// Paused: clients wait in the queue of the kernel. A listener that cannot be kept from accepting goes on, and what does not
+// fit is reset: to close it and open it again would reset all who wait at it.
 import { clock } from '#transport/clock.ts';
 import type { SecureTransport } from '#transport/secure-transport.ts';
+import { Timer } from '#transport/timer-wheel.ts';
+import type { TimerOwner } from '#transport/timer-wheel.ts';
 import type { Listener, ListenOptions, Socket, SocketEvents } from '#transport/transport.ts';
+import type { ClientShare } from './client-share.ts';
+import { Crowd } from './crowd.ts';
+import { MemoryLevel } from './memory-level.ts';
 import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
 import { PlainGreeting } from './plain-greeting.ts';
-import type { ProxyContext } from './proxy-context.ts';
+import type { ProxyContext, Refusal } from './proxy-context.ts';
 import type { ServingTable } from './serving-table.ts';
 import { TlsGreeting } from './tls-greeting.ts';
 
-const searchPauseMs = 100;
+/** How often a worker that has paused looks whether somebody is idle now. */
+const lookMs = 100;
+/** However short memory is: a process that does not give it back would serve nobody any more. */
+const fewestConnections = 16;
+/** A connection that has said nothing for so long is not about to. */
+const surelyIdleMs = 1000;
+/** To end a connection that holds less gains nothing. */
+const leastHeldBytes = 16_384;
 /** At the end of a drain, for peers of WebSockets to hear and confirm it; at most this share of the grace period. */
 const farewellMs = 1000;
 const farewellShare = 0.25;
 
 type Accepted = OpenConnection & SocketEvents;
 
-export class ProxyServer implements ConnectionOwner {
+export interface ConnectionLimits {
+  /** At that many, others make way for new ones, or clients wait. */
+  readonly connections: number;
+  readonly connectionsPerClient: number;
+}
+
+const unlimited: ConnectionLimits = { connections: Infinity, connectionsPerClient: Infinity };
+
+export class ProxyServer implements ConnectionOwner, TimerOwner {
   readonly #context: ProxyContext;
-  readonly #connections = new Set<OpenConnection>();
+  readonly #crowd: Crowd;
+  readonly #mostPerClient: number;
   readonly #listeners: Listener[] = [];
-  readonly #maxConnections: number;
-  #searchAgainMs = 0;
+  readonly #timer = new Timer(this);
+  #isPaused = false;
   #onEmpty: (() => void) | undefined = undefined;
 
-  /** `maxConnections`: at that many, those that have been idle longest make way for new ones. */
-  constructor(context: ProxyContext, maxConnections = Infinity) {
+  constructor(context: ProxyContext, limits: ConnectionLimits = unlimited) {
     this.#context = context;
-    this.#maxConnections = maxConnections;
+    this.#crowd = new Crowd(context, limits.connections);
+    this.#mostPerClient = limits.connectionsPerClient;
   }
 
   get connections(): number {
-    return this.#connections.size;
+    return this.#crowd.size;
   }
 
   /** The one assignment by which a revision becomes visible: requests that begin after it are routed by it. */
@@ -61,52 +87,108 @@ export class ProxyServer implements ConnectionOwner {
     options: ListenOptions,
     begin: (socket: Socket) => Accepted,
   ): Promise<number> {
-    const listener = await transport.listen(options, (socket) => this.#accept(socket, begin));
+    let canWait = false;
+    const listener = await transport.listen(options, (socket) => this.#accept(socket, begin, canWait));
+    canWait = listener.canPause;
     this.#listeners.push(listener);
+    if (this.#isPaused) listener.pauseAccepting();
     return listener.port;
   }
 
-  /**
-   * Neither runtime can be kept from accepting, and a listener that is closed and opened again would reset whoever waits
-   * at it: so what does not fit is accepted and ended.
-   */
-  #accept(socket: Socket, begin: (socket: Socket) => Accepted): Accepted | undefined {
-    const nowMs = this.#context.now();
-    if (this.#connections.size >= this.#maxConnections && nowMs >= this.#searchAgainMs) this.#endIdle(nowMs);
-    if (this.#connections.size >= this.#maxConnections) {
-      this.#context.observer.onConnectionRefused();
+  // Accepting
+
+  /** `canWait`: clients of its listener do, once it has been paused. */
+  #accept(socket: Socket, begin: (socket: Socket) => Accepted, canWait: boolean): Accepted | undefined {
+    const share = this.#crowd.shareOf(socket.remoteAddress);
+    const refusal = this.#refusalOf(share);
+    // Those who might have made way a moment ago are busy now: one too many, and all others wait.
+    const mayExceed = refusal === 'no-room' && canWait && !this.#isPaused && this.#mustWait;
+    if (refusal !== undefined && !mayExceed) {
+      this.#context.observer.onConnectionRefused(refusal);
       socket.reset();
       return undefined;
     }
     const connection = begin(socket);
-    this.#connections.add(connection);
+    this.#crowd.add(connection, share);
     this.#context.observer.onConnectionOpen();
+    if (this.#crowd.isFull) this.#pause();
     return connection;
   }
 
-  /** Several at once: a flood must not cost a search for each of its connections. */
-  #endIdle(nowMs: number): void {
-    const idle = [...this.#connections].filter((connection) => connection.isIdle);
-    // Where nobody is idle a flood must not cost a search for each of its connections either.
-    if (idle.length === 0) this.#searchAgainMs = nowMs + searchPauseMs;
-    idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs);
-    for (const connection of idle.slice(0, Math.ceil(this.#maxConnections / 64))) {
-      // It counts no longer, although its end is told later.
-      this.#connections.delete(connection);
-      connection.destroy();
-    }
+  #refusalOf(share: ClientShare): Refusal | undefined {
+    const isShort = this.#context.memoryLevel >= MemoryLevel.Shedding;
+    if (isShort && this.#crowd.size >= fewestConnections) return 'memory';
+    if (share.count >= this.#mostPerClient && !share.isOfMany) return 'client-limit';
+    // Room that there is at last is for those who have waited behind a client, not for itself.
+    const isRoom = !this.#crowd.isFull && !this.#crowd.isHoldingUp(share);
+    return isRoom ? undefined : this.#crowd.makeWay(share);
   }
 
+  onConnectionIntroduced(connection: OpenConnection, address: string): boolean {
+    const share = this.#crowd.introduce(connection, address);
+    if (share === undefined || share.isOfMany || share.count <= this.#mostPerClient) return true;
+    this.#context.observer.onConnectionRefused('client-limit');
+    connection.destroy();
+    return false;
+  }
+
+  // Waiting for room
+
+  #pause(): void {
+    if (this.#isPaused || this.#context.isDraining || !this.#mustWait) return;
+    this.#isPaused = true;
+    for (const listener of this.#listeners) listener.pauseAccepting();
+    this.#context.timers.set(this.#timer, lookMs);
+  }
+
+  /** Nobody would make way, and those who wait do not wait for one client alone. */
+  get #mustWait(): boolean {
+    return this.#crowd.isFull && !this.#crowd.hasIdle() && !this.#crowd.isHeldUp;
+  }
+
+  onTimer(): void {
+    if (this.#isPaused && this.#mustWait) this.#context.timers.set(this.#timer, lookMs);
+    else this.#resume();
+  }
+
+  #resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#context.timers.clear(this.#timer);
+    for (const listener of this.#listeners) listener.resumeAccepting();
+  }
+
+  // Connections
+
   onConnectionReplaced(before: OpenConnection, after: OpenConnection): void {
-    // One that made way has been counted out, and is ended already.
-    if (this.#connections.delete(before)) this.#connections.add(after);
+    this.#crowd.replace(before, after);
     if (this.#context.isDraining) after.announceEnd();
   }
 
   onConnectionClosed(connection: OpenConnection): void {
-    this.#connections.delete(connection);
+    this.#crowd.delete(connection);
     this.#context.observer.onConnectionClose();
-    if (this.#connections.size === 0) this.#onEmpty?.();
+    if (this.#isPaused && !this.#crowd.isFull) this.#resume();
+    if (this.#crowd.size === 0) this.#onEmpty?.();
+  }
+
+  /** Memory is short. Ends idle connections where the level says so, and those streams that hold most, of `bytes` in all. */
+  relieve(bytes: number): void {
+    const nowMs = this.#context.now();
+    if (this.#context.memoryLevel >= MemoryLevel.Refusing)
+      for (const connection of this.#crowd.connections)
+        if (connection.isIdle && nowMs - connection.idleSinceMs >= surelyIdleMs) connection.closeWaiting();
+    if (bytes <= 0) return;
+    const holders = [...this.#crowd.connections]
+      .map((connection) => ({ connection, heldBytes: connection.heldBytes }))
+      .filter(({ heldBytes }) => heldBytes >= leastHeldBytes)
+      .sort((a, b) => b.heldBytes - a.heldBytes);
+    let left = bytes;
+    for (const { connection, heldBytes } of holders) {
+      if (left <= 0) break;
+      left -= heldBytes;
+      connection.shed(leastHeldBytes);
+    }
   }
 
   /**
@@ -116,12 +198,13 @@ export class ProxyServer implements ConnectionOwner {
    */
   async drain(patienceMs: number, graceMs: number): Promise<void> {
     this.#context.isDraining = true;
+    this.#context.timers.clear(this.#timer);
     for (const listener of this.#listeners.splice(0)) listener.close();
-    for (const connection of this.#connections) connection.announceEnd();
-    if (this.#connections.size === 0) return;
+    for (const connection of this.#crowd.connections) connection.announceEnd();
+    if (this.#crowd.size === 0) return;
     const impatient = setTimeout(() => {
       clock.forget();
-      for (const connection of this.#connections) connection.closeWaiting();
+      for (const connection of this.#crowd.connections) connection.closeWaiting();
     }, patienceMs);
     const farewell = setTimeout(
       () => {
@@ -132,7 +215,7 @@ export class ProxyServer implements ConnectionOwner {
     );
     const merciless = setTimeout(() => {
       clock.forget();
-      for (const connection of this.#connections) connection.destroy();
+      for (const connection of this.#crowd.connections) connection.destroy();
     }, graceMs);
     await new Promise<void>((resolve) => {
       this.#onEmpty = resolve;

@@ -27,11 +27,13 @@ export function writeResponseHead(
   framing: ResponseFraming,
   connection: string,
   changes: HeaderChanges | undefined,
+  lines: string,
   takesTrailers: boolean,
 ): void {
   writer.begin();
   writeStatusLine(writer, head.status);
   writeFields(writer, head, changes, framing === 'Chunked' && takesTrailers);
+  writer.text(lines);
   // A response whose backend has no clock gets a Date (9110 6.6.1).
   if (head.fields.indexOf(Field.Date) < 0 && changes?.dropsName('date') !== true)
     writer.field('Date', httpDate());
@@ -63,10 +65,12 @@ export function writeSwitchHead(
   writer: HeadWriter,
   head: ResponseHead,
   changes: HeaderChanges | undefined,
+  lines: string,
 ): void {
   writer.begin();
   writeStatusLine(writer, head.status);
   writeFields(writer, head, changes, false);
+  writer.text(lines);
   writer.text(upgradeLines);
   writer.end();
 }

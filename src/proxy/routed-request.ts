@@ -1,18 +1,28 @@
 // What a request asks for and where it goes: head, route, pick. One object is reused by all requests of a connection.
 import type { FaultCode } from '#http/fault.ts';
+import { cookieValues } from '#http/cookie.ts';
 import { BodyFraming } from '#http/message-head.ts';
 import type { RequestHead } from '#http/message-head.ts';
 import type { HeaderChanges } from '#filter/header-changes.ts';
 import { rewritePath } from '#filter/path-rewrite.ts';
+import type { RedirectedRequest } from '#filter/request-redirect.ts';
 import type { RuleFilters } from '#filter/rule-filters.ts';
 import { normalizePath, strictPathPolicy } from '#model/request-path.ts';
 import type { CompiledRoute } from '#route/compiled-route.ts';
 import type { MatchRequest } from '#route/match-request.ts';
+import type { Endpoint } from '#upstream/endpoint.ts';
+import { noHash } from '#upstream/upstream.ts';
 import type { Upstream } from '#upstream/upstream.ts';
+import { chooseUpstream } from './choose-upstream.ts';
 import { isTold, toldField } from './forwarding.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { Security } from './peer.ts';
 import type { ServingTable } from './serving-table.ts';
+import { hashOf } from './request-hash.ts';
+import type { Session, Sessions } from './session.ts';
+
+/** Cookies of one name that are looked at. */
+const mostTokens = 4;
 
 export class RoutedRequest implements MatchRequest {
   method = '';
@@ -30,6 +40,12 @@ export class RoutedRequest implements MatchRequest {
   mustUpgrade = false;
   /** What is done to the fields of its response. */
   responseHeaders: HeaderChanges | undefined = undefined;
+  /** What tells it apart for an upstream that goes by that; noHash: nothing. */
+  hash = noHash;
+  /** Of a rule that has sessions. */
+  session: Session | undefined = undefined;
+  #sessions: Sessions | undefined = undefined;
+  #isSecure = false;
   /** The same for a response of our own that no rule has a say in. */
   hostHeaders: HeaderChanges | undefined = undefined;
   #head: RequestHead | undefined = undefined;
@@ -47,6 +63,9 @@ export class RoutedRequest implements MatchRequest {
     this.mustUpgrade = false;
     this.responseHeaders = undefined;
     this.hostHeaders = undefined;
+    this.hash = noHash;
+    this.session = undefined;
+    this.#sessions = undefined;
   }
 
   /**
@@ -81,7 +100,7 @@ export class RoutedRequest implements MatchRequest {
       const refusal = this.#filter(filters, head, forwarding.clientAddress);
       if (refusal !== undefined || filters.answer !== undefined) return refusal;
     }
-    return this.#pickUpstream(table);
+    return this.#pickUpstream(table, head, forwarding);
   }
 
   #filter(filters: RuleFilters, head: RequestHead, clientAddress: string): FaultCode | undefined {
@@ -154,11 +173,45 @@ export class RoutedRequest implements MatchRequest {
     return this.route === undefined ? 'route-not-found' : undefined;
   }
 
-  #pickUpstream(table: ServingTable): FaultCode | undefined {
-    const backend = this.route?.backendAt(Math.random());
-    if (backend === undefined) return 'weights-zero';
-    if (backend.kind === 'Unresolved') return 'backend-unresolved';
-    this.upstream = table.upstreams.get(backend.upstream);
-    return this.upstream?.hasEndpoints === true ? undefined : 'endpoints-none';
+  #pickUpstream(table: ServingTable, head: RequestHead, forwarding: Forwarding): FaultCode | undefined {
+    const route = this.route!;
+    this.#recall(table, head, forwarding);
+    const upstream = chooseUpstream(route, table, this.session?.key);
+    if (typeof upstream === 'string') return upstream;
+    this.upstream = upstream;
+    upstream.retries.deposit();
+    if (upstream.hashSource !== undefined)
+      this.hash = hashOf(upstream.hashSource, head, this.query, forwarding.clientAddress);
+    return undefined;
   }
+
+  #recall({ sessions }: ServingTable, { fields }: RequestHead, { scheme }: Forwarding): void {
+    const terms = this.route?.filters?.session;
+    if (terms === undefined || sessions === undefined) return;
+    const tokens =
+      terms.source === 'Header'
+        ? [fields.combined(terms.name.toLowerCase()) ?? '']
+        : cookieValues(fields.combined('cookie'), terms.name, mostTokens);
+    this.session = sessions.recall(tokens, terms, nowS());
+    this.#sessions = sessions;
+    this.#isSecure = scheme === 'https';
+  }
+
+  /** As the client asked, for redirects. */
+  asked({ scheme }: Forwarding): RedirectedRequest {
+    const { authority, path, query } = this;
+    return { scheme, authority, path, query };
+  }
+
+  /** What a response of this endpoint tells the client of its session; empty: nothing new. */
+  sessionLine({ seed }: Endpoint): string {
+    const terms = this.route?.filters?.session;
+    if (this.session === undefined || terms === undefined) return '';
+    return this.#sessions?.lineFor(this.session, terms, seed, this.#isSecure, nowS()) ?? '';
+  }
+}
+
+/** Other processes read it: the clock of the wall, not the monotonic one. */
+function nowS(): number {
+  return Math.floor(Date.now() / 1000);
 }

@@ -4,6 +4,7 @@ import type { CompiledRoute } from '#route/compiled-route.ts';
 import type { RouteTable } from '#route/route-table.ts';
 import type { TlsContext } from '#transport/secure-transport.ts';
 import type { Upstream } from '#upstream/upstream.ts';
+import type { Sessions } from './session.ts';
 
 export interface SelectedTls {
   readonly kind: 'Selected';
@@ -36,6 +37,8 @@ export interface ServingTable {
   /** What takes a request that no rule takes; undefined: nothing does. */
   readonly fallback: CompiledRoute | undefined;
   readonly upstreams: { get(id: string): Upstream | undefined };
+  /** Undefined: no rule has any. */
+  readonly sessions: Sessions | undefined;
   /** `serverName` is undefined where the client names none. */
   selectTls(serverName: string | undefined): TlsSelection;
 }

@@ -32,6 +32,8 @@ const nothing = Buffer.alloc(0);
 export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
   readonly isIdle = true;
   readonly idleSinceMs: number;
+  /** A ClientHello, too small to count. */
+  readonly heldBytes = 0;
   readonly #context: ProxyContext;
   readonly #owner: ConnectionOwner;
   readonly #transport: SecureTransport;
@@ -58,8 +60,11 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
   onBytes(bytes: Buffer): void {
     this.#lingering?.onBytes();
     if (this.#isDecided) return;
-    const rest = this.#peer.isUnknown ? this.#peer.introduce(this.#context, bytes) : bytes;
+    const isIntroduction = this.#peer.isUnknown;
+    const rest = isIntroduction ? this.#peer.introduce(this.#context, bytes) : bytes;
+    const isKnown = isIntroduction && !this.#peer.isUnknown;
     if (rest === undefined) this.#end('malformed');
+    else if (isKnown && !this.#owner.onConnectionIntroduced(this, this.#peer.address)) return;
     else if (!this.#peer.isUnknown) this.#greet(Buffer.concat([this.#received, rest]));
   }
 
@@ -191,6 +196,8 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
   closeWaiting(): void {
     this.destroy();
   }
+
+  shed(): void {}
 
   destroy(): void {
     this.#end('failed');

@@ -9,6 +9,8 @@ export interface AdminAnswer {
 
 export interface AdminSource {
   isReady(): boolean;
+  /** False: nothing but a new process helps. Absent: it always is. */
+  isLive?(): boolean;
   metrics(): Promise<AdminAnswer>;
   /** Further pages, by path. */
   readonly pages?: Readonly<Record<string, (query: URLSearchParams) => Promise<AdminAnswer>>>;
@@ -58,7 +60,8 @@ export class AdminServer {
     }
     switch (url.pathname) {
       case '/livez':
-        answer(200, plain, 'ok\n');
+        if (this.#source.isLive?.() === false) answer(503, plain, 'a worker cannot be ended\n');
+        else answer(200, plain, 'ok\n');
         return;
       case '/readyz':
         if (this.#source.isReady()) answer(200, plain, 'ok\n');

@@ -26,11 +26,14 @@ export interface DataPlaneSnapshot {
   /** The upper bounds, in seconds, that durations were counted by. */
   readonly durationBuckets: readonly number[];
   readonly connections: number;
-  readonly refusedConnections: number;
+  readonly refusedConnections: readonly (readonly [reason: string, count: number])[];
+  readonly displacedConnections: { readonly idle: number; readonly busy: number };
   readonly handshakes: readonly (readonly [outcome: string, count: number])[];
   readonly http2Errors: readonly (readonly [scope: string, code: string, count: number])[];
   readonly passedThrough: { readonly requestBytes: number; readonly responseBytes: number };
   readonly activeRequests: number;
+  readonly retries: number;
+  readonly ejections: readonly (readonly [reason: string, count: number])[];
   readonly faults: readonly (readonly [code: string, count: number])[];
   readonly routes: readonly RouteCounts[];
   readonly revision: number;
@@ -38,11 +41,21 @@ export interface DataPlaneSnapshot {
   readonly upstreams: number;
   readonly certificates: readonly CertificateEnd[];
   readonly refusedAnswers: number;
+  readonly health: {
+    readonly checks: readonly (readonly [result: string, count: number])[];
+    readonly unwellEndpoints: number;
+  };
   readonly refusedBundles: readonly (readonly [refusal: string, count: number])[];
   /** Undefined when bundles do not come from a cluster. */
   readonly contactAgeSeconds: number | undefined;
   readonly workers: number;
   readonly workerRestarts: number;
+  /** Since the last scrape. */
+  readonly workerLagSeconds: number;
+  /** Undefined where memory has no limit. */
+  readonly memory:
+    | { readonly level: number; readonly usedBytes: number; readonly limitBytes: number }
+    | undefined;
 }
 
 /** docs/reference/metrics.md lists the same, and a check holds the two together. */
@@ -73,11 +86,24 @@ export const dataPlaneMetrics: readonly MetricDefinition<DataPlaneSnapshot>[] = 
     values: ({ faults }) => faults.map(([fault, value]) => ({ labels: { fault }, value })),
   },
   gauge('flint_connections', 'Open client connections.', (snapshot) => snapshot.connections),
-  counter(
-    'flint_refused_connections_total',
-    'Client connections that were ended at once, since there was no room for more.',
-    (snapshot) => snapshot.refusedConnections,
-  ),
+  {
+    name: 'flint_refused_connections_total',
+    type: 'counter',
+    help: 'Client connections that were ended at once, by reason: no-room, largest-client, client-limit, memory.',
+    labels: ['reason'],
+    values: ({ refusedConnections }) =>
+      refusedConnections.map(([reason, value]) => ({ labels: { reason }, value })),
+  },
+  {
+    name: 'flint_displaced_connections_total',
+    type: 'counter',
+    help: 'Client connections that were ended to make room for others, by whether a request was under way.',
+    labels: ['state'],
+    values: ({ displacedConnections: { idle, busy } }) => [
+      { labels: { state: 'idle' }, value: idle },
+      { labels: { state: 'busy' }, value: busy },
+    ],
+  },
   {
     name: 'flint_tls_handshakes_total',
     type: 'counter',
@@ -108,6 +134,18 @@ export const dataPlaneMetrics: readonly MetricDefinition<DataPlaneSnapshot>[] = 
     'Requests that have begun and not ended.',
     (snapshot) => snapshot.activeRequests,
   ),
+  counter(
+    'flint_retries_total',
+    'Requests that were sent again although a backend may have acted on them.',
+    (snapshot) => snapshot.retries,
+  ),
+  {
+    name: 'flint_ejections_total',
+    type: 'counter',
+    help: 'Times that a worker left an endpoint alone for a while, since it had failed too often, by reason.',
+    labels: ['reason'],
+    values: ({ ejections }) => ejections.map(([reason, value]) => ({ labels: { reason }, value })),
+  },
   gauge('flint_table_revision', 'The revision that every worker serves.', (snapshot) => snapshot.revision),
   gauge('flint_table_hosts', 'Hosts in the route table.', (snapshot) => snapshot.hosts),
   gauge('flint_table_upstreams', 'Upstreams in the route table.', (snapshot) => snapshot.upstreams),
@@ -129,6 +167,18 @@ export const dataPlaneMetrics: readonly MetricDefinition<DataPlaneSnapshot>[] = 
     (snapshot) => snapshot.refusedAnswers,
   ),
   {
+    name: 'flint_health_checks_total',
+    type: 'counter',
+    help: 'Health checks of endpoints, by how they ended.',
+    labels: ['result'],
+    values: ({ health }) => health.checks.map(([result, value]) => ({ labels: { result }, value })),
+  },
+  gauge(
+    'flint_unwell_endpoints',
+    'Endpoints that health checks have found unwell: they are used only where no other is left.',
+    ({ health }) => health.unwellEndpoints,
+  ),
+  {
     name: 'flint_refused_bundles_total',
     type: 'counter',
     help: 'Bundles that were not taken, by reason; the last good table stayed.',
@@ -147,10 +197,37 @@ export const dataPlaneMetrics: readonly MetricDefinition<DataPlaneSnapshot>[] = 
   gauge('flint_workers', 'Worker threads that are running.', (snapshot) => snapshot.workers),
   counter(
     'flint_worker_restarts_total',
-    'Worker threads that died and were replaced.',
+    'Worker threads that died or stood still and were replaced.',
     (snapshot) => snapshot.workerRestarts,
   ),
+  gauge(
+    'flint_worker_lag_seconds',
+    'The longest that the loop of a worker was held up since the last scrape; below 0.05 it is the precision of its timers.',
+    (snapshot) => snapshot.workerLagSeconds,
+  ),
+  ofMemory(
+    'flint_memory_pressure',
+    'How short memory is: 0 enough, 1 connections end with their responses, 2 new requests get 503, 3 streams are reset.',
+    ({ level }) => level,
+  ),
+  ofMemory(
+    'flint_memory_bytes',
+    'Memory in use, as it is held against the limit.',
+    ({ usedBytes }) => usedBytes,
+  ),
+  ofMemory('flint_memory_limit_bytes', 'The limit of memory.', ({ limitBytes }) => limitBytes),
 ];
+
+/** Absent where memory has no limit. */
+function ofMemory(
+  name: string,
+  help: string,
+  value: (memory: NonNullable<DataPlaneSnapshot['memory']>) => number,
+): MetricDefinition<DataPlaneSnapshot> {
+  const values = ({ memory }: DataPlaneSnapshot): readonly Value[] =>
+    memory === undefined ? [] : [{ labels: {}, value: value(memory) }];
+  return { name, type: 'gauge', help, labels: [], values };
+}
 
 function histogramValues(counts: RouteCounts, buckets: readonly number[]): readonly Value[] {
   const { route } = counts;

@@ -3,7 +3,7 @@ import type { Service, ServicePort } from '#api/service.ts';
 import { plainBackend } from '#model/plain-terms.ts';
 import type { Upstream } from '#model/route-model.ts';
 
-export type BackendTerms = Pick<Upstream, 'protocol' | 'tls'>;
+export type BackendTerms = Pick<Upstream, 'protocol' | 'tls' | 'policies'>;
 
 type Kind = 'Plain' | 'Secure' | 'PlainHttp2';
 
@@ -27,10 +27,10 @@ export function termsOf(service: Service, { appProtocol }: ServicePort): Backend
     case 'Plain':
       return plainBackend;
     case 'PlainHttp2':
-      return { protocol: 'HTTP/2', tls: { kind: 'None' } };
+      return { ...plainBackend, protocol: 'HTTP/2' };
     case 'Secure':
       return {
-        protocol: 'HTTP/1.1',
+        ...plainBackend,
         tls: { kind: 'Verified', serverName: nameOf(service), authorities: { kind: 'System' } },
       };
   }

@@ -4,6 +4,8 @@ import type { Service, ServicePort } from '#api/service.ts';
 import type { Backend } from '#model/route-model.ts';
 import { defaultWeight } from './defaults.ts';
 import type { UpstreamUse } from './translated-object.ts';
+import { idOnTerms } from './upstream-terms.ts';
+import type { UpstreamTerms } from './upstream-terms.ts';
 
 /** What the model takes; that there is such a name only a resolver can say. */
 const dnsName = /^[a-zA-Z0-9._-]{1,253}$/;
@@ -65,7 +67,7 @@ export function resolveBackend(
   const port = portOf(service, target.port);
   if (port === undefined)
     return unresolved('PortNotFound', places.port, `Service ${key} has no TCP port ${target.port}`);
-  return { kind: 'Resolved', use: { id: `${key}:${port.port}`, at: places.at, tls: undefined } };
+  return { kind: 'Resolved', use: { id: `${key}:${port.port}`, at: places.at, terms: undefined } };
 }
 
 /** A Service of type ExternalName need not list its ports: any number goes to the same name. */
@@ -84,6 +86,19 @@ export function backendOf(target: BackendTarget, resolved: Resolved): Backend {
   return resolved.kind === 'Resolved'
     ? { kind: 'Upstream', upstream: resolved.use.id, weight }
     : { kind: 'Unresolved', status: 503, weight };
+}
+
+/** One that takes what nobody else can: unresolved it is nothing. */
+export function fallbackBackendsOf(target: BackendTarget, resolved: Resolved): readonly Backend[] {
+  if (resolved.kind === 'Unresolved') return [];
+  return [{ kind: 'Fallback', upstream: resolved.use.id, weight: target.weight ?? defaultWeight }];
+}
+
+/** The same Service port, its endpoints treated on terms of their own. */
+export function onTerms(resolved: Resolved, terms: UpstreamTerms | undefined): Resolved {
+  if (resolved.kind === 'Unresolved' || terms === undefined) return resolved;
+  const { id, at } = resolved.use;
+  return { kind: 'Resolved', use: { id: idOnTerms(id, terms), at, terms } };
 }
 
 function unresolved(reason: Problem['reason'], at: string, message: string): Resolved {

@@ -1,6 +1,6 @@
 // What translation sees: complete collections, read-only, with time and history as data.
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
-import type { Certificate, LoadBalancing, Settings } from '#model/route-model.ts';
+import type { Certificate, LoadBalancing, Settings, SigningKey } from '#model/route-model.ts';
 
 export interface ClusterView {
   readonly ingressRoutes: readonly KubernetesObject[];
@@ -16,6 +16,8 @@ export interface ClusterView {
   readonly claims: Claims;
   /** What was served last, by `namespace/secret`: stays when a Secret gets a pair that cannot be served. */
   readonly lastGood: ReadonlyMap<string, Certificate>;
+  /** By which data planes know the sessions that they have begun. */
+  readonly sessionKey: SigningKey;
   /** RFC 3339. Certificates are judged by its day. */
   readonly now: string;
 }

@@ -33,6 +33,19 @@ export function timeoutsWithDefaults(given: {
   };
 }
 
+export const defaultHealthCheck = {
+  intervalMs: 10_000,
+  timeoutMs: 1000,
+  healthyThreshold: 1,
+  unhealthyThreshold: 3,
+} as const;
+export const defaultHealthPath = '/';
+export const defaultConsecutive5xx = 5;
+export const defaultPendingRequests = 1024;
+
+export const defaultRetryAttempts = 2;
+export const defaultRetryBackoffMs = 25;
+
 export const defaultWeight = 1;
 export const defaultDoubtfulPath: DoubtfulPath = 'Reject';
 export const defaultClientValidation = 'AllowValidOnly';

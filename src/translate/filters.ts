@@ -1,16 +1,27 @@
 // The filters and policies of a rule -> the model's list: defaults filled in, in the order in which they act.
 import type * as api from '#api/filters.ts';
 import type { RequestPolicy } from '#api/policy.ts';
+import type { Retry } from '#api/retry.ts';
+import type { SessionPersistence } from '#api/session-persistence.ts';
 import type { Problem } from '#api/problem.ts';
 import { compareText } from '#model/text-order.ts';
 import { filterOrder } from '#model/filters.ts';
 import type { Filter, HeaderChanges, HostRewrite, PathRewrite } from '#model/filters.ts';
 import { normalizePath } from '#model/request-path.ts';
 import type { Match, PathPolicy } from '#model/route-model.ts';
-import { defaultContentType, defaultRedirectStatus } from './defaults.ts';
+import {
+  defaultContentType,
+  defaultRedirectStatus,
+  defaultRetryAttempts,
+  defaultRetryBackoffMs,
+} from './defaults.ts';
 
 export interface FilterInput {
   readonly filters: readonly api.Filter[];
+  readonly retry: Retry | undefined;
+  readonly sessionPersistence: SessionPersistence | undefined;
+  /** A name that no other rule has. */
+  readonly sessionName: string;
   /** Of the route, whose fields the rule's own replace. */
   readonly routePolicy: RequestPolicy;
   readonly policy: RequestPolicy;
@@ -26,7 +37,7 @@ export function translateFilters(input: FilterInput, at: string, problems: Probl
   const own = input.filters.map((filter, index) =>
     translateFilter(filter, (path, field) => rewritePath(path, `${at}.filters[${index}].${field}`)),
   );
-  return [...policyFilters(input), ...own].sort(
+  return [...policyFilters(input), ...sessionFilter(input), ...retryFilter(input.retry), ...own].sort(
     (a, b) => filterOrder.indexOf(a.kind) - filterOrder.indexOf(b.kind),
   );
 }
@@ -38,7 +49,31 @@ function policyFilters({ policy, routePolicy }: FilterInput): readonly Filter[] 
     filters.push({ kind: 'ClientIp', allow: clientIp.allow.toSorted(), deny: clientIp.deny.toSorted() });
   const maxBytes = policy.maxBodyBytes ?? routePolicy.maxBodyBytes ?? 0;
   if (maxBytes > 0) filters.push({ kind: 'RequestBody', maxBytes });
+  const most = policy.maxConcurrentRequests ?? routePolicy.maxConcurrentRequests;
+  if (most !== undefined) filters.push({ kind: 'ConcurrentRequests', most });
   return filters;
+}
+
+function sessionFilter({ sessionPersistence, sessionName }: FilterInput): readonly Filter[] {
+  if (sessionPersistence === undefined) return [];
+  const { type, absoluteTimeoutMs, idleTimeoutMs, lifetimeType } = sessionPersistence;
+  return [
+    {
+      kind: 'SessionPersistence',
+      source: type ?? 'Cookie',
+      name: sessionPersistence.sessionName ?? sessionName,
+      lifetime: lifetimeType ?? 'Session',
+      absoluteMs: absoluteTimeoutMs ?? 0,
+      idleMs: idleTimeoutMs ?? 0,
+    },
+  ];
+}
+
+function retryFilter(retry: Retry | undefined): readonly Filter[] {
+  const attempts = retry?.attempts ?? defaultRetryAttempts;
+  if (retry === undefined || attempts === 0) return [];
+  const codes = retry.codes.toSorted((a, b) => a - b);
+  return [{ kind: 'Retry', attempts, codes, backoffMs: retry.backoffMs ?? defaultRetryBackoffMs }];
 }
 
 function translateFilter(

@@ -1,4 +1,5 @@
 // One IngressRoute -> what it asks for.
+import { createHash } from 'node:crypto';
 import type { IngressRoute, Rule as RouteRule } from '#api/ingress-route.ts';
 import type { Problem } from '#api/problem.ts';
 import { strictPathPolicy } from '#model/request-path.ts';
@@ -6,12 +7,14 @@ import type { ClientValidation, PathPolicy } from '#model/route-model.ts';
 import type { RouteTls } from '#api/route-tls.ts';
 import { resolveAuthorities } from './authorities.ts';
 import type { AuthorityLookup } from './authorities.ts';
-import { withBackendTls } from './backend-tls.ts';
-import { backendOf, placesOf, resolveBackend } from './backends.ts';
+import { termsOfTls } from './backend-tls.ts';
+import { backendOf, fallbackBackendsOf, onTerms, placesOf, resolveBackend } from './backends.ts';
+import type { Resolved } from './backends.ts';
 import { defaultClientValidation, defaultDoubtfulPath, timeoutsWithDefaults } from './defaults.ts';
 import { translateFilters } from './filters.ts';
 import type { Lookup } from './lookup.ts';
 import { translateMatches } from './matches.ts';
+import { termsOfPolicies, withTls } from './upstream-terms.ts';
 import type { TranslatedObject, TranslatedRule, UpstreamUse, WantedTls } from './translated-object.ts';
 
 export function translateIngressRoute(route: IngressRoute, lookup: Lookup): TranslatedObject {
@@ -101,21 +104,21 @@ interface Found {
 
 function translateRule(
   route: IngressRoute,
-  { name, matches: wanted, filters, policy, backendRefs, timeouts }: RouteRule,
+  routeRule: RouteRule,
   number: number,
   pathPolicy: PathPolicy,
   lookup: Lookup,
   { uses, problems, faults }: Found,
 ): TranslatedRule {
+  const { name, matches: wanted, filters, policy, backendRefs, timeouts } = routeRule;
   const at = `spec.rules[${number}]`;
-  const backends = backendRefs.map((ref, refNumber) => {
-    const places = placesOf(`${at}.backendRefs[${refNumber}]`);
-    const found = resolveBackend(ref, route.namespace, places, lookup);
-    const resolved = withBackendTls(found, ref.tls, route.namespace, places.at, lookup);
+  const backends = backendRefs.flatMap((ref, refNumber) => {
+    const resolved = resolveRef(route, policy, ref, `${at}.backendRefs[${refNumber}]`, lookup);
     if (resolved.kind === 'Resolved') uses.push(resolved.use);
     else problems.push(resolved.problem);
-    return backendOf(ref, resolved);
+    return ref.fallback === true ? fallbackBackendsOf(ref, resolved) : [backendOf(ref, resolved)];
   });
+  const ruleName = name ?? `rules[${number}]`;
   // Without a match no request can take it: whole connections do.
   const isPassthrough = route.tls?.mode === 'Passthrough';
   const matches = isPassthrough ? [] : translateMatches(wanted, pathPolicy, at, faults);
@@ -125,11 +128,20 @@ function translateRule(
         kind: 'IngressRoute',
         namespace: route.namespace,
         name: route.name,
-        rule: name ?? `rules[${number}]`,
+        rule: ruleName,
       },
       matches,
       filters: translateFilters(
-        { filters, policy, routePolicy: route.policy, matches, pathPolicy },
+        {
+          filters,
+          policy,
+          routePolicy: route.policy,
+          matches,
+          pathPolicy,
+          retry: routeRule.retry,
+          sessionPersistence: routeRule.sessionPersistence,
+          sessionName: sessionNameOf(`${route.namespace}/${route.name}/${ruleName}`),
+        },
         at,
         faults,
       ),
@@ -139,4 +151,24 @@ function translateRule(
     isDefault: false,
     places: wanted.length === 0 ? [at] : wanted.map((_, match) => `${at}.matches[${match}]`),
   };
+}
+
+function resolveRef(
+  { namespace, policy: routePolicy }: IngressRoute,
+  policy: RouteRule['policy'],
+  ref: RouteRule['backendRefs'][number],
+  at: string,
+  lookup: Lookup,
+): Resolved {
+  const found = resolveBackend(ref, namespace, placesOf(at), lookup);
+  if (found.kind === 'Unresolved') return found;
+  const spoken = termsOfTls(ref.tls, namespace, at, lookup);
+  if (spoken.kind === 'Unresolved') return spoken;
+  const terms = termsOfPolicies(policy, routePolicy, `${ref.name}.${namespace}.svc`);
+  return onTerms(found, withTls(terms, spoken.tls));
+}
+
+/** One cookie a rule: what another backend is remembered by must not take its place. */
+function sessionNameOf(rule: string): string {
+  return `flint-${createHash('sha256').update(rule).digest('hex').slice(0, 12)}`;
 }

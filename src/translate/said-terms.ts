@@ -1,19 +1,14 @@
-// The terms on which references want a Service port to be spoken to, for as long as somebody refers so.
-import type { Upstream } from '#model/route-model.ts';
-import { plainId } from './backend-tls.ts';
-
-/** In the model. */
-export function termsBytes(tls: Upstream['tls']): number {
-  return Buffer.byteLength(JSON.stringify(tls));
-}
+// The terms on which references want the endpoints of a Service port to be treated, for as long as somebody refers so.
+import { plainId, termsBytes } from './upstream-terms.ts';
+import type { UpstreamTerms } from './upstream-terms.ts';
 
 export class SaidTerms {
   bytes = 0;
-  readonly #terms = new Map<string, { readonly tls: Upstream['tls']; count: number }>();
+  readonly #terms = new Map<string, { readonly terms: UpstreamTerms; count: number }>();
   readonly #byPlainId = new Map<string, Set<string>>();
 
-  get(id: string): Upstream['tls'] | undefined {
-    return this.#terms.get(id)?.tls;
+  get(id: string): UpstreamTerms | undefined {
+    return this.#terms.get(id)?.terms;
   }
 
   /** The upstreams of the same Service port. */
@@ -21,23 +16,25 @@ export class SaidTerms {
     return this.#byPlainId.get(plain) ?? [];
   }
 
-  count(id: string, tls: Upstream['tls'], by: number): void {
+  /** How many say so now. */
+  count(id: string, terms: UpstreamTerms, by: number): number {
     const known = this.#terms.get(id);
     const count = (known?.count ?? 0) + by;
     const plain = plainId(id);
     if (count > 0) {
-      this.#terms.set(id, { tls, count });
-      if (known !== undefined) return;
-      this.bytes += termsBytes(tls);
+      this.#terms.set(id, { terms, count });
+      if (known !== undefined) return count;
+      this.bytes += termsBytes(terms);
       const others = this.#byPlainId.get(plain);
       if (others === undefined) this.#byPlainId.set(plain, new Set([id]));
       else others.add(id);
-      return;
+      return count;
     }
-    this.bytes -= termsBytes(tls);
+    this.bytes -= termsBytes(terms);
     this.#terms.delete(id);
     const others = this.#byPlainId.get(plain);
     others?.delete(id);
     if (others?.size === 0) this.#byPlainId.delete(plain);
+    return 0;
   }
 }

@@ -11,12 +11,14 @@ import type { Upstream } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 import { termsOf } from './app-protocol.ts';
 import type { BackendTerms } from './app-protocol.ts';
-import { plainId } from './backend-tls.ts';
 import { portOf } from './backends.ts';
 import type { TranslateSettings } from './cluster-view.ts';
-import { hintBytes, translateEndpoints, translateHints } from './endpoints.ts';
-import { SaidTerms, termsBytes } from './said-terms.ts';
+import { hasZones, hintBytes, translateEndpoints, translateHints } from './endpoints.ts';
+import type { HintedEndpoint } from './endpoints.ts';
+import { SaidTerms } from './said-terms.ts';
 import type { UpstreamUse } from './translated-object.ts';
+import { plainId, termsBytes } from './upstream-terms.ts';
+import type { ZonePreference } from './upstream-terms.ts';
 
 export interface ResolvedUpstream {
   readonly upstream: Upstream;
@@ -41,6 +43,8 @@ export class ServiceIndex {
   /** By `namespace/name` of the Service. */
   readonly #slices = new Map<string, readonly KubernetesObject[]>();
   readonly #resolved = new Map<string, ResolvedUpstream>();
+  /** By plain id, of all upstreams that are one Service port: on whatever terms, its endpoints are the same list. */
+  readonly #listed = new Map<string, ListedEndpoints>();
   readonly #said = new SaidTerms();
   #zonesWithNodes: ReadonlySet<string> = new Set();
 
@@ -55,6 +59,7 @@ export class ServiceIndex {
   ): ServiceChanges {
     const forgotten = new Set<string>();
     const forget = (id: string): void => {
+      this.#listed.delete(plainId(id));
       for (const each of [id, ...this.#said.of(id)]) if (this.#resolved.delete(each)) forgotten.add(each);
     };
     const hasOtherServices = this.#updateServices(services, forget);
@@ -84,7 +89,10 @@ export class ServiceIndex {
 
   /** What the objects that are there ask for, or no longer ask for. `by`: 1, 0 or -1. */
   announce(uses: readonly UpstreamUse[], by: number): void {
-    if (by !== 0) for (const { id, tls } of uses) if (tls !== undefined) this.#said.count(id, tls, by);
+    if (by === 0) return;
+    for (const { id, terms } of uses)
+      // No change of its Service reaches one whose terms nobody knows any more.
+      if (terms !== undefined && this.#said.count(id, terms, by) === 0) this.forget(id);
   }
 
   /** Of all terms that references say. */
@@ -108,6 +116,9 @@ export class ServiceIndex {
   /** One that nobody uses any more. */
   forget(id: string): void {
     this.#resolved.delete(id);
+    const plain = plainId(id);
+    if (![plain, ...this.#said.of(plain)].some((each) => this.#resolved.has(each)))
+      this.#listed.delete(plain);
   }
 
   #updateServices(objects: readonly KubernetesObject[], forget: (id: string) => void): boolean {
@@ -131,26 +142,35 @@ export class ServiceIndex {
   }
 
   /** Undefined where a reference has said something that nobody announced: never less than what it asked for. */
-  #termsOf(id: string, service: Service, port: ServicePort): BackendTerms | undefined {
+  #termsOf(id: string, service: Service, port: ServicePort): ResolvedTerms | undefined {
     const terms = termsOf(service, port);
-    if (plainId(id) === id) return terms;
-    const tls = this.#said.get(id);
-    return tls === undefined ? undefined : { ...terms, tls };
+    const { loadBalancing } = this.#settings;
+    if (plainId(id) === id) return { spoken: { ...terms, loadBalancing }, zonePreference: 'Hinted' };
+    const said = this.#said.get(id);
+    if (said === undefined) return undefined;
+    const { zonePreference, policies } = said;
+    const spoken = {
+      ...terms,
+      tls: said.tls ?? terms.tls,
+      loadBalancing: said.loadBalancing ?? loadBalancing,
+      policies,
+    };
+    return { spoken, zonePreference };
   }
 
   #resolve(id: string, service: Service, portNumber: number): ResolvedUpstream | undefined {
-    const { loadBalancing, externalNames } = this.#settings;
+    const { externalNames } = this.#settings;
     const port = portOf(service, portNumber);
     if (port === undefined) return undefined;
     const terms = this.#termsOf(id, service, port);
     if (terms === undefined) return undefined;
+    const { spoken, zonePreference } = terms;
     if (service.type === 'ExternalName') {
       const allowed = externalNames === 'Any' ? 'Any' : 'Public';
       return {
         upstream: {
           id,
-          loadBalancing,
-          ...terms,
+          ...spoken,
           discovery: { kind: 'Dns', name: service.externalName, port: port.port, allowed },
           endpoints: [],
           zoneHints: [],
@@ -159,26 +179,47 @@ export class ServiceIndex {
         hasHints: false,
       };
     }
+    const { used, endpoints, problem } = this.#endpointsOf(service, port);
+    const hasHints = hasZones(used, zonePreference);
+    return {
+      upstream: {
+        id,
+        ...spoken,
+        discovery: listedEndpoints,
+        endpoints,
+        zoneHints: hasHints
+          ? translateHints(used, zonePreference, this.#zonesWithNodes, roomForHints(spoken))
+          : [],
+      },
+      problem,
+      hasHints,
+    };
+  }
+
+  #endpointsOf(service: Service, port: ServicePort): ListedEndpoints {
+    const id = `${service.id}:${port.port}`;
+    const known = this.#listed.get(id);
+    if (known !== undefined) return known;
     const slices = [...(this.#slices.get(service.id) ?? [])]
       .map(readEndpointSlice)
       .sort((a, b) => compareText(a.name, b.name));
     const all = translateEndpoints(service, port, slices);
     const used = all.slice(0, upstreamEndpoints);
-    const hasHints = used.some(({ zones }) => zones.length > 0);
     const hasNames = slices.some(({ addressType }) => addressType === 'FQDN');
-    return {
-      upstream: {
-        id,
-        loadBalancing,
-        ...terms,
-        discovery: listedEndpoints,
-        endpoints: used.map(({ endpoint }) => endpoint),
-        zoneHints: hasHints ? translateHints(used, this.#zonesWithNodes, roomForHints(terms)) : [],
-      },
+    const listed = {
+      used,
+      endpoints: used.map(({ endpoint }) => endpoint),
       problem: endpointsProblem(service, hasNames, all.length, used.length),
-      hasHints,
     };
+    this.#listed.set(id, listed);
+    return listed;
   }
+}
+
+interface ListedEndpoints {
+  readonly used: readonly HintedEndpoint[];
+  readonly endpoints: Upstream['endpoints'];
+  readonly problem: ResolvedUpstream['problem'];
 }
 
 const listedEndpoints: Upstream['discovery'] = { kind: 'Endpoints' };
@@ -188,9 +229,15 @@ function forgetPorts(service: Service | undefined, forget: (id: string) => void)
   for (const { port } of service?.ports ?? []) forget(`${service?.id}:${port}`);
 }
 
-/** What is said of whom to trust stands in the same chunk. */
-function roomForHints({ tls }: Pick<Upstream, 'tls'>): number {
-  return tls.kind === 'None' ? hintBytes : hintBytes - termsBytes(tls);
+/** How the endpoints of an upstream are treated. */
+interface ResolvedTerms {
+  readonly spoken: BackendTerms & Pick<Upstream, 'loadBalancing' | 'policies'>;
+  readonly zonePreference: ZonePreference;
+}
+
+/** What is said of terms stands in the same chunk. */
+function roomForHints(terms: Pick<Upstream, 'tls' | 'policies'>): number {
+  return hintBytes - termsBytes(terms);
 }
 
 function endpointsProblem(

@@ -2,10 +2,10 @@
 import type { Problem } from '#api/problem.ts';
 import { canonicalJson } from '#model/canonical-json.ts';
 import { modelBytes } from '#model/limits.ts';
-import { termsBytes } from './said-terms.ts';
 import type { ServiceIndex } from './service-index.ts';
 import { byAge } from './translated-object.ts';
 import type { TranslatedObject } from './translated-object.ts';
+import { termsBytes } from './upstream-terms.ts';
 
 /** What an endpoint takes in canonical JSON, at most, with the hint of a zone. */
 export const endpointBytes = 100;
@@ -51,6 +51,6 @@ function rulesBytes({ hosts }: TranslatedObject): number {
 
 function upstreamBytes(id: string, services: ServiceIndex): number {
   const upstream = services.upstream(id)?.upstream;
-  const trusted = upstream?.tls.kind === 'Verified' ? termsBytes(upstream.tls) : 0;
-  return 2 * id.length + trusted + endpointBytes * (upstream?.endpoints.length ?? 0);
+  const terms = upstream === undefined ? 0 : termsBytes(upstream);
+  return 2 * id.length + terms + endpointBytes * (upstream?.endpoints.length ?? 0);
 }

@@ -9,9 +9,9 @@ import type {
   StrictTransport,
   TlsMode,
   TlsVersion,
-  Upstream,
 } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
+import type { UpstreamTerms } from './upstream-terms.ts';
 
 export interface TranslatedObject {
   readonly ref: ObjectRef;
@@ -30,12 +30,12 @@ export interface TranslatedObject {
 }
 
 export interface UpstreamUse {
-  /** `namespace/service:port`, with more behind a space where `tls` is said: the id of an Upstream. */
+  /** `namespace/service:port`, with more behind a space where terms are said: the id of an Upstream. */
   readonly id: string;
   /** Where the object refers to it. */
   readonly at: string;
-  /** Undefined: as the Service says. */
-  readonly tls: Upstream['tls'] | undefined;
+  /** Undefined: as the Service and the settings say. */
+  readonly terms: UpstreamTerms | undefined;
 }
 
 export interface TranslatedHost {

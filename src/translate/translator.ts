@@ -19,9 +19,11 @@ import type {
   NodeZone,
   RouteModel,
   Settings,
+  SigningKey,
   Upstream,
   VirtualHost,
 } from '#model/route-model.ts';
+import { hasSessions } from '#model/signing-key.ts';
 import { compareText } from '#model/text-order.ts';
 import { AuthorityIndex } from './authorities.ts';
 import { CertificateIndex, servedOf } from './certificate-index.ts';
@@ -42,6 +44,7 @@ import type { Verdict } from './verdict.ts';
 
 const zoneLabel = 'topology.kubernetes.io/zone';
 const noZones: readonly NodeZone[] = [];
+const noKeys: readonly SigningKey[] = [];
 
 export class Translator {
   readonly #settings: TranslateSettings;
@@ -62,6 +65,9 @@ export class Translator {
   #zonesWithNodes: ReadonlySet<string> = new Set();
   #nodes: readonly KubernetesObject[] = [];
   #hosts: readonly VirtualHost[] = [];
+  /** Some rule has sessions that are to be known again. */
+  #hasSessions = false;
+  #keys: readonly SigningKey[] = noKeys;
   #used: readonly Certificate[] = [];
   #told: Pick<Translation, 'verdicts' | 'certificateRequests'> = { verdicts: [], certificateRequests: [] };
   #model: RouteModel | undefined = undefined;
@@ -90,14 +96,17 @@ export class Translator {
     const changed = this.#group(changes, view, hasOtherSecrets);
     const { fallback, problems } = fallbackOf(this.#settings, this.#services);
     const otherProblems = this.#upstreams.update(changed, this.#grouper.groups, fallback, upstreams);
-    if (changed.size > 0) this.#hosts = hostsOf(this.#grouper.groups);
+    if (changed.size > 0) {
+      this.#hosts = hostsOf(this.#grouper.groups);
+      this.#hasSessions = this.#hosts.some(({ rules }) => rules.some(hasSessions));
+    }
     const byDefault = defaultCertificateOf(this.#settings.defaultCertificate, this.#certificates, now);
     if (changed.size > 0 || hasOtherSecrets) this.#used = this.#usedCertificates(byDefault.certificate);
 
     const hasJudged = this.#judge(changed, changes, otherProblems, hasOtherSecrets, now);
     if (hasJudged || changes.hasOtherReads) this.#told = this.#tell();
     return {
-      model: this.#modelWith(fallback, byDefault.value),
+      model: this.#modelWith(fallback, byDefault.value, view.sessionKey),
       ...this.#told,
       claims: this.#grouper.claims,
       problems: [...problems, ...byDefault.problems],
@@ -169,7 +178,8 @@ export class Translator {
       removed: removed.filter((object) => !this.#refused.has(object)),
     });
     // Endpoints come on top, object by object: only a model that is large already is worth that sum.
-    const bytes = this.#grouper.bytes + this.#upstreams.endpoints * endpointBytes + this.#services.termsBytes;
+    const endpoints = this.#upstreams.endpoints + this.#endpointsOf(added);
+    const bytes = this.#grouper.bytes + endpoints * endpointBytes + this.#services.termsBytes;
     if (bytes <= modelBytes / 2 && this.#refused.size === 0) return changed;
     const before = this.#refused;
     this.#refused = tooLarge([...this.#fit.keys()], this.#services);
@@ -180,6 +190,15 @@ export class Translator {
     for (const object of before.keys()) this.#verdicts.delete(object);
     // What was there before either of the two.
     return new Map([...again, ...changed]);
+  }
+
+  /** Of the upstreams on terms of their own that these ask for: one object may want a large Service on very many. */
+  #endpointsOf(objects: readonly TranslatedObject[]): number {
+    const ids = new Set<string>();
+    for (const { uses } of objects) for (const { id, terms } of uses) if (terms !== undefined) ids.add(id);
+    let sum = 0;
+    for (const id of ids) sum += this.#services.upstream(id)?.upstream.endpoints.length ?? 0;
+    return sum;
   }
 
   /** Whether any verdict is other than before. */
@@ -256,7 +275,7 @@ export class Translator {
   }
 
   /** Lists that stayed the same are the same lists. */
-  #modelWith(fallback: Fallback, defaultCertificate: DefaultCertificate): RouteModel {
+  #modelWith(fallback: Fallback, defaultCertificate: DefaultCertificate, sessionKey: SigningKey): RouteModel {
     const known = this.#model?.settings;
     const settings: Settings =
       known?.fallback === fallback && isSameDefault(known.defaultCertificate, defaultCertificate)
@@ -264,8 +283,15 @@ export class Translator {
         : { ...this.#settings.settings, fallback, defaultCertificate };
     const upstreams: readonly Upstream[] = this.#upstreams.list;
     const zones = this.#upstreams.hasHints ? this.#zones : noZones;
-    this.#model = { settings, zones, hosts: this.#hosts, upstreams, certificates: this.#used };
+    const keys = this.#keysFor(sessionKey);
+    this.#model = { settings, zones, hosts: this.#hosts, upstreams, certificates: this.#used, keys };
     return this.#model;
+  }
+
+  #keysFor(sessionKey: SigningKey): readonly SigningKey[] {
+    if (!this.#hasSessions) return noKeys;
+    if (this.#keys[0] !== sessionKey) this.#keys = [sessionKey];
+    return this.#keys;
   }
 
   #updateZones(nodes: readonly KubernetesObject[]): void {

@@ -40,7 +40,7 @@ export class UpstreamSet {
     const count = (rules: Iterable<Rule>, by: number): void => {
       for (const { backends } of rules)
         for (const backend of backends) {
-          if (backend.kind !== 'Upstream') continue;
+          if (backend.kind === 'Unresolved') continue;
           this.#counts.set(backend.upstream, (this.#counts.get(backend.upstream) ?? 0) + by);
           due.add(backend.upstream);
         }

@@ -269,6 +269,8 @@ const connecting: RawHandlers = {
 
 class BunListener implements Listener {
   readonly port: number;
+  /** Closing it and opening it again would reset whoever waits in its queue. */
+  readonly canPause = false;
   readonly #stop: () => void;
 
   constructor(port: number, stop: () => void) {
@@ -276,12 +278,17 @@ class BunListener implements Listener {
     this.#stop = stop;
   }
 
+  pauseAccepting(): void {}
+
+  resumeAccepting(): void {}
+
   close(): void {
     this.#stop();
   }
 }
 
 export const bunTransport: Transport = {
+  leftovers: undefined,
   canReusePort: process.platform === 'linux',
 
   async listen({ host, port, reusePort }: ListenOptions, onConnection): Promise<Listener> {

@@ -6,6 +6,22 @@
 export class Clock {
   #nowMs = 0;
   #isKnown = false;
+  #beatMs = 0;
+  #settledMs = 0;
+
+  /**
+   * Whatever had happened by then has been told. What happened later may wait to be read, for as long as this thread got no
+   * time, behind the very event that asks.
+   */
+  get settledMs(): number {
+    return this.#settledMs;
+  }
+
+  /** Called by a timer now and then: between two calls the system has been asked for events, and all of them were told. */
+  beat(): void {
+    this.#settledMs = this.#beatMs;
+    this.#beatMs = performance.now();
+  }
 
   now(): number {
     if (!this.#isKnown) {

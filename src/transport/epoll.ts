@@ -4,14 +4,17 @@
 // A connection that is still being opened can be given up, and a listener can stop accepting: Bun's sockets can do neither.
 import { lookup } from 'node:dns/promises';
 import { addressBytes } from './address.ts';
+import { newDescriptorMemory } from './descriptor-ledger.ts';
 import { EpollLoop } from './epoll-loop.ts';
 import type { PollOwner } from './epoll-loop.ts';
 import {
   accept,
   close,
+  closeDescriptors,
   closeWithReset,
   errorName,
   foundPeer,
+  noteDescriptors,
   openConnection,
   openListener,
   Poll,
@@ -223,8 +226,12 @@ const ECONNRESET = 104;
 
 class EpollListener implements Listener, PollOwner {
   readonly port: number;
+  readonly canPause = true;
   readonly #fd: number;
   readonly #onConnection: OnConnection;
+  #isPaused = false;
+  /** There is no descriptor for another connection. */
+  #isSpent = false;
   #isClosed = false;
 
   constructor(fd: number, onConnection: OnConnection) {
@@ -235,9 +242,11 @@ class EpollListener implements Listener, PollOwner {
   }
 
   onReady(): void {
+    // An event of this turn may be older than the pause.
+    if (this.#isPaused) return;
     // One in a turn: to ask until there is no more costs a call for nothing, and those that are served wait meanwhile.
     const fd = accept(this.#fd);
-    if (fd === 'Spent') this.#pause();
+    if (fd === 'Spent') this.#rest();
     else if (typeof fd === 'number') this.#open(fd);
   }
 
@@ -248,11 +257,27 @@ class EpollListener implements Listener, PollOwner {
   }
 
   /** Clients wait in the queue of the kernel; without a pause the loop would ask again and again. */
-  #pause(): void {
-    loop.change(this.#fd, 0);
+  #rest(): void {
+    this.#isSpent = true;
+    this.#updateInterest();
     setTimeout(() => {
-      if (!this.#isClosed) loop.change(this.#fd, Poll.In);
+      this.#isSpent = false;
+      this.#updateInterest();
     }, spentPauseMs);
+  }
+
+  pauseAccepting(): void {
+    this.#isPaused = true;
+    this.#updateInterest();
+  }
+
+  resumeAccepting(): void {
+    this.#isPaused = false;
+    this.#updateInterest();
+  }
+
+  #updateInterest(): void {
+    if (!this.#isClosed) loop.change(this.#fd, this.#isPaused || this.#isSpent ? 0 : Poll.In);
   }
 
   close(): void {
@@ -267,6 +292,7 @@ class EpollListener implements Listener, PollOwner {
 
 export const epollTransport: Transport = {
   canReusePort: true,
+  leftovers: { newMemory: newDescriptorMemory, note: noteDescriptors, close: closeDescriptors },
 
   async listen({ host, port, reusePort }: ListenOptions, onConnection): Promise<Listener> {
     const address = addressBytes(host) === undefined ? (await lookup(host)).address : host;

@@ -4,6 +4,7 @@
 // of its own: the bytes of a small typed array without one may move, and a pointer to them with it. A buffer that the
 // kernel reads from is used within the call. Little is decided by errno: the runtime may call the system in between.
 import { addressBytes, ipv4Text, ipv6Text } from './address.ts';
+import { DescriptorLedger } from './descriptor-ledger.ts';
 
 type Pointer = number & { readonly pointer: unique symbol };
 
@@ -114,12 +115,22 @@ function lasting(bytes: number): ArrayBuffer {
 
 /**
  * The kernel knows processes, not threads: what a thread leaves open when it dies would stay so, its listener with its
- * share of all new connections.
+ * share of all new connections. Of a thread that is terminated Bun tells no exit: then whoever ended it closes them.
  */
-const open = new Set<number>();
+const open = new DescriptorLedger();
 process.on('exit', () => {
-  for (const fd of open) libc.close(fd);
+  for (const fd of open.takeAll()) libc.close(fd);
 });
+
+/** From here on `memory` says what this thread holds. */
+export function noteDescriptors(memory: SharedArrayBuffer): void {
+  open.moveTo(memory);
+}
+
+/** Of a thread that has ended. */
+export function closeDescriptors(memory: SharedArrayBuffer): void {
+  for (const fd of new DescriptorLedger(memory).takeAll()) libc.close(fd);
+}
 
 function opened(fd: number): number {
   if (fd >= 0) open.add(fd);

@@ -137,6 +137,8 @@ function onConnect(this: OwnedSocket): void {
 
 class NodeListener implements Listener {
   readonly port: number;
+  /** Closing it and opening it again would reset whoever waits in its queue. */
+  readonly canPause = false;
   readonly #server: net.Server;
 
   constructor(server: net.Server, port: number) {
@@ -144,12 +146,17 @@ class NodeListener implements Listener {
     this.port = port;
   }
 
+  pauseAccepting(): void {}
+
+  resumeAccepting(): void {}
+
   close(): void {
     this.#server.close();
   }
 }
 
 export const nodeTransport: Transport = {
+  leftovers: undefined,
   canReusePort: process.platform === 'linux' || process.platform === 'freebsd',
 
   listen({ host, port, reusePort }: ListenOptions, onConnection): Promise<Listener> {

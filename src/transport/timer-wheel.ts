@@ -77,6 +77,7 @@ export class TimerWheel {
   /** Fires what is due. Called by the wheel's own interval; a test may call it instead. */
   advance(): void {
     clock.forget();
+    clock.beat();
     const target = Math.floor(this.#now() / tickMs);
     // After a long pause every slot is visited once, not once for every tick that was missed.
     if (target - this.#tick > slots) this.#tick = target - slots;

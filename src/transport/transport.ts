@@ -49,6 +49,11 @@ export interface ConnectEvents extends SocketEvents {
 export interface Listener {
   /** The port that was bound, for a request of port 0. */
   readonly port: number;
+  /** Whether it can leave clients in the queue of the kernel; where it cannot, the next two do nothing. */
+  readonly canPause: boolean;
+  /** Clients wait, and none is told to onConnection, until resumeAccepting. */
+  pauseAccepting(): void;
+  resumeAccepting(): void;
   /** Accepts no more; open connections are untouched. */
   close(): void;
 }
@@ -63,9 +68,20 @@ export interface ListenOptions {
 /** Undefined: nobody wants the connection; the socket has been destroyed. */
 export type OnConnection = (socket: Socket) => SocketEvents | undefined;
 
+/** What a thread leaves open when it is ended from outside, and another one has to close. */
+export interface Leftovers {
+  newMemory(): SharedArrayBuffer;
+  /** In the thread itself: from here on `memory` says what it holds. */
+  note(memory: SharedArrayBuffer): void;
+  /** In another thread, when that one has ended. */
+  close(memory: SharedArrayBuffer): void;
+}
+
 export interface Transport {
   /** Whether several threads may listen on one port here. */
   readonly canReusePort: boolean;
+  /** Undefined: the runtime closes everything by itself. */
+  readonly leftovers: Leftovers | undefined;
   /** Rejects with the system's error when the address cannot be bound. */
   listen(options: ListenOptions, onConnection: OnConnection): Promise<Listener>;
   /** Starts to connect; onConnect or onClose follows. */

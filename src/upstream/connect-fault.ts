@@ -14,3 +14,13 @@ export function connectFault(code: string | undefined): FaultCode {
       return 'connect-refused';
   }
 }
+
+/** Whether an endpoint could not be reached, or did not prove who it is. */
+export function isConnectFault(code: FaultCode): boolean {
+  return (
+    code === 'connect-refused' ||
+    code === 'connect-timeout' ||
+    code === 'backend-certificate-rejected' ||
+    code === 'backend-handshake-failed'
+  );
+}

@@ -14,6 +14,15 @@ export class Http2Pool {
     return this.#connections.some((connection) => connection.isBusy);
   }
 
+  get size(): number {
+    return this.#connections.length;
+  }
+
+  /** Some connection takes one more request. */
+  get hasRoom(): boolean {
+    return this.#withRoom(false) !== undefined;
+  }
+
   /** `isFresh`: over none that has carried anything. */
   request(
     context: UpstreamContext,

@@ -73,6 +73,10 @@ export class Http2UpstreamRequest implements UpstreamRequest, ResponseUser {
     this.#connection.session.endStream(this.#stream, lines);
   }
 
+  get heldBytes(): number {
+    return (this.#stream?.queuedBytes ?? 0) + this.#pending.bytes;
+  }
+
   flush(): boolean {
     return this.#stream === undefined || this.#connection.session.isFlowing(this.#stream);
   }

@@ -30,3 +30,25 @@ function leastOfTwo(candidates: readonly Endpoint[], random: () => number): Endp
   const b = candidates[second]!;
   return b.activeRequests < a.activeRequests ? b : a;
 }
+
+/** So that a new endpoint gets something in any case: it is never known to be warm otherwise. */
+const leastShare = 0.05;
+const mostDraws = 8;
+
+/** As pickEndpoint, but one that has been there for less than `windowMs` takes its turn only as often as it is old. */
+export function pickWarm(
+  policy: LoadBalancing,
+  candidates: readonly Endpoint[],
+  turn: number,
+  random: () => number,
+  windowMs: number,
+  nowMs: number,
+): Endpoint {
+  let picked = pickEndpoint(policy, candidates, turn, random);
+  for (let draw = 1; draw < mostDraws; draw++) {
+    const share = Math.max(leastShare, (nowMs - picked.sinceMs) / windowMs);
+    if (share >= 1 || random() < share) break;
+    picked = pickEndpoint(policy, candidates, turn + draw, random);
+  }
+  return picked;
+}

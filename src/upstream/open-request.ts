@@ -1,5 +1,6 @@
 // A request to an endpoint: over a connection that is there, or over a new one, by what the endpoint speaks.
 import type { Settings } from '#model/route-model.ts';
+import { clock } from '#transport/clock.ts';
 import type { Endpoint } from './endpoint.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamContext } from './upstream-connection.ts';
@@ -20,8 +21,10 @@ export function openRequest(
   if (endpoint.protocol === 'HTTP/2')
     return endpoint.http2.request(context, endpoint, user, connectTimeoutMs, upstreamIdleTimeoutMs, isFresh);
   const pooled = isFresh ? undefined : takePooled(context, endpoint, isRepeatable);
-  if (pooled === undefined)
+  if (pooled === undefined) {
+    endpoint.makeRoom();
     return new UpstreamConnection(context, endpoint, user, connectTimeoutMs, upstreamIdleTimeoutMs);
+  }
   pooled.use(user);
   return pooled;
 }
@@ -31,5 +34,5 @@ function takePooled(
   endpoint: Endpoint,
   isRepeatable: boolean,
 ): UpstreamConnection | undefined {
-  return isRepeatable ? endpoint.takeIdle() : endpoint.takeTrusted(context.now());
+  return isRepeatable ? endpoint.takeIdle() : endpoint.takeTrusted(context.now(), clock.settledMs);
 }

@@ -117,6 +117,10 @@ export class UpstreamConnection implements UpstreamRequest, ConnectEvents, Respo
     }
   }
 
+  get heldBytes(): number {
+    return this.#socket.pendingBytes;
+  }
+
   flush(): boolean {
     if (!this.isOpen) return true;
     if (!this.#batch.flush(this.#socket)) this.#isBlocked = true;

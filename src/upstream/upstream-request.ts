@@ -12,6 +12,8 @@ export interface UpstreamRequest {
   readonly isReused: boolean;
   /** A byte of the response has come: the backend has acted on the request. */
   readonly hasResponseBytes: boolean;
+  /** That wait in it for the backend, or for its user. */
+  readonly heldBytes: number;
   /**
    * Before anything else is written: what decides how the response is read, and how the body is framed. `isChunked`: its
    * length is not known.

@@ -182,10 +182,10 @@ test('what a data-plane pod loads holds neither the official client nor the oper
   const foldersLoaded = new Set([...loaded].map((file) => file.split('/')[1]));
   for (const folder of ['cluster', 'operator', 'translate', 'local'])
     assert.equal(foldersLoaded.has(folder), false, folder);
-  // Settings have durations, written as in the API.
+  // Settings have durations and sizes, written as in the API.
   assert.deepEqual(
     [...loaded].filter((file) => file.startsWith('src/api/')),
-    ['src/api/duration.ts'],
+    ['src/api/duration.ts', 'src/api/size.ts'],
   );
   // The engine for regular expressions only where a route has one.
   assert.deepEqual([...packagesLoaded].sort(), ['pino', 'prom-client']);

@@ -47,6 +47,7 @@ async function main(): Promise<void> {
     onConnectionOpen: () => {},
     onConnectionClose: () => {},
     onConnectionRefused: () => {},
+    onConnectionDisplaced: () => {},
     onHandshakeEnd: () => {},
     onHttp2Error: () => {},
     onPassthroughEnd: () => {},
@@ -64,6 +65,7 @@ async function main(): Promise<void> {
     settings: defaultSettings,
     routes: compile([host('127.0.0.1', 'up')]),
     fallback: undefined,
+    sessions: undefined,
     selectTls: () => ({ kind: 'UnknownName' }),
     upstreams: new Map([['up', new Upstream(upstream('up', backendPort))]]),
   });

@@ -10,6 +10,7 @@ import { DataPlane } from '#dataplane/data-plane.ts';
 import { defaultProxySettings } from '#dataplane/worker-protocol.ts';
 import { encode } from '#model/bundle.ts';
 import type { Bundle } from '#model/bundle.ts';
+import { newSessionKey } from '#model/signing-key.ts';
 import { createLogger } from '#telemetry/log.ts';
 import { defaultTranslateSettings } from '#translate/defaults.ts';
 import { translate } from '#translate/translate.ts';
@@ -81,6 +82,7 @@ function bundleOf(version: number): Bundle {
     issuedCertificates: [],
     claims: new Map(),
     lastGood: new Map(),
+    sessionKey: newSessionKey(),
     now: '2026-01-01T00:00:00Z',
   };
   return encode(translate(view, defaultTranslateSettings).model);

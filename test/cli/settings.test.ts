@@ -35,6 +35,8 @@ const examples: Readonly<Record<string, Example>> = {
   'limits.chunkExtensionBytes': number(0, ({ proxy }) => proxy.limits.chunkExtensionBytes),
   'limits.trailerBytes': number(65_536, ({ proxy }) => proxy.limits.trailerBytes),
   'limits.connections': number(1_000_000, ({ proxy }) => proxy.connections),
+  'limits.connectionsPerClient': number(100, ({ proxy }) => proxy.connectionsPerClient),
+  'limits.memory': { yaml: '512Mi', set: '512Mi', value: 536_870_912, of: ({ proxy }) => proxy.memoryBytes },
   'limits.bodyBytesPerSecond': number(1000, ({ proxy }) => proxy.bodyBytesPerSecond),
   'limits.concurrentStreams': number(1000, ({ proxy }) => proxy.concurrentStreams),
   'timeouts.head': {

@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { newestSchema } from '#model/route-model-schema.ts';
 import { route, simpleRoute, yaml } from '../e2e/manifests.ts';
 import { MixedCluster, steadyAddress } from '../skew/mixed-cluster.ts';
-import { issue } from '../tls/certificates.ts';
 import { moment, whyNoCluster } from './test-cluster.ts';
 
 const skip = whyNoCluster() ?? false;
@@ -60,41 +59,36 @@ const ingress = {
   },
 };
 
-/** What the old build cannot do: a host that speaks TLS 1.3 alone, and a backend that speaks HTTP/2. */
-function newOnly(): readonly unknown[] {
-  const { certificate, keyPem } = issue({ dnsNames: ['secure.test'] });
-  return [
+/** A rule whose object is served by any build, and by an old one not as it asks for. */
+const patient = route('patient', {
+  hostnames: ['patient.test'],
+  rules: [
     {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: 'secure' },
-      type: 'kubernetes.io/tls',
-      stringData: { 'tls.crt': certificate, 'tls.key': keyPem },
+      retry: { codes: [503] },
+      sessionPersistence: {},
+      // An old operator takes a fallback for a backend like any other.
+      backendRefs: [...toSteady, { name: 'steady', port: 80, fallback: true }],
     },
-    route('secure', {
-      hostnames: ['secure.test'],
-      tls: { certificateRefs: [{ name: 'secure' }], plaintext: 'Serve', minVersion: '1.3' },
-      rules: [{ backendRefs: toSteady }],
-    }),
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: 'elsewhere' },
-      spec: { ports: [{ port: 80, appProtocol: 'kubernetes.io/h2c' }] },
-    },
-    // The wider rule of the same host must not take what the narrower one cannot serve yet.
-    route('outside', {
-      hostnames: ['outside.test'],
-      rules: [
-        {
-          matches: [{ path: { type: 'PathPrefix', value: '/elsewhere' } }],
-          backendRefs: [{ name: 'elsewhere', port: 80 }],
-        },
-        { backendRefs: toSteady },
-      ],
-    }),
-  ];
-}
+  ],
+});
+
+/** What the old build cannot do: retries, sessions and fallbacks of rules, and endpoints that are treated on terms. */
+const newOnly: readonly unknown[] = [
+  patient,
+  // The rule beside it, which asks for nothing, is of an object that is held back as a whole.
+  route('bounded', {
+    hostnames: ['bounded.test'],
+    rules: [
+      {
+        matches: [{ path: { type: 'PathPrefix', value: '/bounded' } }],
+        policy: { circuitBreaker: { maxConnections: 100 }, healthCheck: { passive: {} } },
+        backendRefs: toSteady,
+      },
+      { backendRefs: toSteady },
+    ],
+  }),
+];
+const newOnlyNames = ['patient', 'bounded'];
 
 const tooOld = 'False DataPlaneTooOld';
 const unreadable = 'flint_refused_bundles_total{refusal="UnknownSchema"}';
@@ -170,6 +164,10 @@ describe(`builds of schema ${oldSchema} and ${newestSchema} side by side`, { ski
     await mixed.observe();
     await mixed.move(5);
     await assertFollowed('followed');
+    // It knows nothing of what is new in a rule.
+    await mixed.cluster.apply(yaml(patient));
+    await mixed.cluster.waitReady('patient');
+    await mixed.assertAnswers('patient.test', '/', fromSteady);
     assert.equal((await mixed.head()).schema, oldSchema);
     await mixed.assertUnnoticed({ ready: plainRoutes.length + 2 });
   });
@@ -185,14 +183,14 @@ describe(`builds of schema ${oldSchema} and ${newestSchema} side by side`, { ski
     await mixed.observe();
     await mixed.move(3);
 
-    await cluster.apply(yaml(...newOnly()));
+    await cluster.apply(yaml(...newOnly));
     const assertHeldBack = async (): Promise<void> => {
-      for (const name of ['secure', 'outside'])
+      for (const name of newOnlyNames)
         for (const type of ['Programmed', 'Ready']) await cluster.untilCondition(name, type, tooOld);
-      // What is held back is told at once: nobody has to prove it.
-      await cluster.untilStatus('outside.test', 503, '/elsewhere');
-      await cluster.untilStatus('outside.test', 200);
-      await cluster.untilStatus('secure.test', 200);
+      // What is held back is told at once: nobody has to prove it. It is served all the same, without what is new in it.
+      await cluster.untilStatus('patient.test', 200);
+      await cluster.untilStatus('bounded.test', 200, '/bounded');
+      await cluster.untilStatus('bounded.test', 200);
       assert.equal((await mixed.head()).schema, oldSchema);
       await mixed.move(3);
     };
@@ -215,7 +213,7 @@ describe(`builds of schema ${oldSchema} and ${newestSchema} side by side`, { ski
     assert.equal(await lastOld.metric(unreadable), refused);
 
     await mixed.replace(lastOld, 'new');
-    for (const name of ['secure', 'outside']) await cluster.untilCondition(name, 'Ready', 'True Programmed');
+    for (const name of newOnlyNames) await cluster.untilCondition(name, 'Ready', 'True Programmed');
     assert.equal((await mixed.head()).schema, newestSchema);
     await mixed.move(3);
     await assertPlain();
@@ -225,10 +223,10 @@ describe(`builds of schema ${oldSchema} and ${newestSchema} side by side`, { ski
   test('old data planes start although the model holds what they cannot do, when there are no others', async () => {
     const { cluster } = mixed;
     await mixed.operator('new');
-    await cluster.apply(yaml(...plainRoutes, ...newOnly()));
+    await cluster.apply(yaml(...plainRoutes, ...newOnly));
     await mixed.proxies('old', 'old');
     await assertPlain();
-    await cluster.untilCondition('secure', 'Ready', tooOld);
+    await cluster.untilCondition('bounded', 'Ready', tooOld);
     await cluster.waitReady('filtered');
     await mixed.move(2);
   });
@@ -287,22 +285,24 @@ describe(`builds of schema ${oldSchema} and ${newestSchema} side by side`, { ski
     const { cluster } = mixed;
     await mixed.operator('new');
     await mixed.proxies('new', 'new');
-    await applyPlain(...newOnly());
-    for (const name of ['secure', 'outside']) await cluster.untilCondition(name, 'Ready', 'True Programmed');
+    await applyPlain(...newOnly);
+    for (const name of newOnlyNames) await cluster.untilCondition(name, 'Ready', 'True Programmed');
     await mixed.observe();
     const [first] = cluster.proxies;
     const stuck = await mixed.follow(first!, 'old');
     await mixed.untilRefused(stuck, 'UnknownSchema');
     await mixed.move(3);
     assert.ok(!stuck.isReady);
-    assert.equal(await cluster.condition('secure', 'Ready'), 'True Programmed');
+    assert.equal(await cluster.condition('bounded', 'Ready'), 'True Programmed');
     await mixed.assertUnnoticed({ ready: plainRoutes.length + 4 });
   });
 
   test('a downgrade of the operator over a head of the new schema loses no route', async () => {
     const next = await mixed.operator('new');
     await mixed.proxies('new', 'new');
-    await applyPlain();
+    // With a rule that needs a key, of which the old one knows nothing.
+    await applyPlain(patient);
+    await mixed.cluster.waitReady('patient');
     await mixed.untilSchema(newestSchema);
     // The old one knows of no addresses, and takes them from what it writes.
     await mixed.observe({ addresses: false });

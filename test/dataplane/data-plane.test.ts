@@ -10,7 +10,9 @@ import { WorkerHandle } from '#dataplane/worker-handle.ts';
 import { defaultProxySettings } from '#dataplane/worker-protocol.ts';
 import { encode } from '#model/bundle.ts';
 import { createLogger } from '#telemetry/log.ts';
+import { newPressureMemory } from '#dataplane/memory-pressure.ts';
 import { newMetricMemory } from '#dataplane/metric-slots.ts';
+import { newVitalsMemory } from '#dataplane/worker-vitals.ts';
 import { TableStore } from '#dataplane/table-store.ts';
 import { backendPort, get } from './backends.ts';
 import { host, model, upstream } from './models.ts';
@@ -122,9 +124,19 @@ test('a worker that dies is reported with its error', async () => {
     onExit = resolve;
   });
   const handle = new WorkerHandle(
-    { metrics: newMetricMemory(), hasAccessLog: false, proxy: defaultProxySettings, ticketKeys: undefined },
+    {
+      metrics: newMetricMemory(),
+      vitals: newVitalsMemory(),
+      leftovers: undefined,
+      memoryLevel: newPressureMemory(),
+      hasAccessLog: false,
+      proxy: defaultProxySettings,
+      workers: 1,
+      ticketKeys: undefined,
+    },
     {
       onAccessLog: () => {},
+      onEjection: () => {},
       onExit: (_, error) => {
         exits.push(error);
         onExit();

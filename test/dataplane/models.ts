@@ -48,5 +48,6 @@ export function model(hosts: readonly VirtualHost[], upstreams: readonly Upstrea
     hosts: hosts.toSorted((a, b) => compareText(JSON.stringify(a.pattern), JSON.stringify(b.pattern))),
     upstreams: upstreams.toSorted((a, b) => compareText(a.id, b.id)),
     certificates: [],
+    keys: [],
   };
 }

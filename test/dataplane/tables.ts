@@ -40,6 +40,10 @@ export class TableThread {
     return serving;
   }
 
+  setUnwell(upstream: string, ...keys: readonly string[]): void {
+    this.#table.setUnwell(upstream, keys);
+  }
+
   bring(to: TableState): ServingTable {
     this.stage(to);
     return this.flip(to);

@@ -17,7 +17,9 @@ const delayMs = 3;
 async function flintWithFewDescriptors(context: TestContext, answerMs = delayMs): Promise<FlintProcess> {
   const backend = await echoBackend(context, 'shop', answerMs);
   const manifests = yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port]));
-  return startFlint(context, manifests, ['--workers', '2', '--access-log', 'off'], 256);
+  return startFlint(context, manifests, ['--workers', '2', '--access-log', 'off'], {
+    descriptorLimit: 256,
+  });
 }
 
 /** Its status, or 0 for no answer in five seconds. */

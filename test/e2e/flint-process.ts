@@ -121,24 +121,33 @@ function onLines(stream: NodeJS.ReadableStream | null, onLine: (line: string) =>
   });
 }
 
-/**
- * Starts Flint on free ports and resolves when it listens. It is killed when the test or the suite ends, its folder removed.
- * `descriptorLimit` is what `ulimit -n` says to it.
- */
+export interface Start {
+  /** What `ulimit -n` says to it. */
+  readonly descriptorLimit?: number;
+  /** What is started; one that behaves badly in a way that no user can bring about. */
+  readonly entry?: string;
+  /** On top of that of this process. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Another runtime than that of this run. */
+  readonly on?: string;
+}
+
+/** Starts Flint on free ports and resolves when it listens. It is killed when the test or the suite ends, its folder removed. */
 export async function startFlint(
   context: Cleanup,
   manifests: string,
   args: readonly string[] = [],
-  descriptorLimit?: number,
+  { descriptorLimit, entry = 'src/main.ts', env = {}, on = runtime }: Start = {},
 ): Promise<FlintProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'flint-e2e-'));
   writeFileSync(join(folder, 'manifests.yaml'), manifests);
   const options = ['-f', folder, ...anyPorts, ...args];
-  const command = [join(root, 'hack/runtime'), runtime, 'src/main.ts', 'run', ...options];
+  const command = [join(root, 'hack/runtime'), on, entry, 'run', ...options];
   // Both limits, soft and hard: the runtimes raise the soft one by themselves.
   const limit = descriptorLimit === undefined ? '' : `ulimit -n ${descriptorLimit} && `;
   const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', ...command], {
     cwd: root,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const flint = new FlintProcess(child, folder);

@@ -35,7 +35,7 @@ test(
       context,
       yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
       ['--access-log', 'off', '--workers', '1'],
-      limit,
+      { descriptorLimit: limit },
     );
     const { pid } = flint;
     const descriptorsBefore = descriptorsOf(pid);

@@ -1,6 +1,10 @@
 // Load from keep-alive connections that counts everything that a user would call an error.
 import { HttpClient } from './http-client.ts';
 import type { Target } from './http-client.ts';
+import { pause } from './process-figures.ts';
+
+/** Before the next attempt of a client that was not let in. */
+const refusedMs = 50;
 
 export interface LoadResult {
   readonly requests: number;
@@ -71,7 +75,16 @@ export class Load {
   async #loop(): Promise<void> {
     const { port, host, path = '/', onClose } = this.#options;
     while (!this.#isStopped) {
-      const client = await HttpClient.open(port);
+      let client: HttpClient;
+      try {
+        client = await HttpClient.open(port);
+      } catch (error) {
+        // Whoever has ended is not asked again by those who stop.
+        if (onClose === 'stop') return;
+        this.#errors.push(error instanceof Error ? error.message : String(error));
+        await pause(refusedMs);
+        continue;
+      }
       let isClosing = false;
       while (!this.#isStopped && !isClosing) {
         const number = this.#requests++;

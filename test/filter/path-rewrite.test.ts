@@ -16,6 +16,9 @@ function prefixRewrite(match: string, replacement: string): PathRewrite {
       filters: [
         { type: 'URLRewrite', rewrite: { path: { type: 'ReplacePrefixMatch', value: replacement } } },
       ],
+      retry: undefined,
+      sessionPersistence: undefined,
+      sessionName: 's',
       routePolicy: {},
       policy: {},
       matches: translateMatches(

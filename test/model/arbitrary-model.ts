@@ -22,11 +22,15 @@ import type {
   PathMatch,
   RouteModel,
   Rule,
+  SigningKey,
   StrictTransport,
   Upstream,
   VirtualHost,
   ZoneHint,
 } from '#model/route-model.ts';
+import { hasSessions } from '#model/signing-key.ts';
+import { upstreamPolicyOrder } from '#model/upstream-policies.ts';
+import type { HashSource, HealthProbe, OutlierEjection, UpstreamPolicy } from '#model/upstream-policies.ts';
 
 const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
   fc.record<T>(fields, { noNullPrototype: true });
@@ -106,6 +110,7 @@ const upstreamIds = ['x/s:80', 'x/t:80', 'x/t:8080'];
 
 export const backends = {
   Upstream: record({ kind: fc.constant('Upstream' as const), upstream: oneOf(...upstreamIds), weight }),
+  Fallback: record({ kind: fc.constant('Fallback' as const), upstream: oneOf(...upstreamIds), weight }),
   Unresolved: record({
     kind: fc.constant('Unresolved' as const),
     status: oneOf(500 as const, 503 as const),
@@ -140,6 +145,24 @@ const blocks = some(oneOf('10.0.0.0/8', 'fd00::/8', '192.0.2.1/32'), 0, 2);
 export const filters = {
   ClientIp: record({ kind: fc.constant('ClientIp' as const), allow: blocks, deny: blocks }),
   RequestBody: record({ kind: fc.constant('RequestBody' as const), maxBytes: fc.nat() }),
+  ConcurrentRequests: record({
+    kind: fc.constant('ConcurrentRequests' as const),
+    most: fc.integer({ min: 1 }),
+  }),
+  SessionPersistence: record({
+    kind: fc.constant('SessionPersistence' as const),
+    source: oneOf('Cookie' as const, 'Header' as const),
+    name: oneOf('flint-1', 'x-session'),
+    lifetime: oneOf('Session' as const, 'Permanent' as const),
+    absoluteMs: fc.nat(),
+    idleMs: fc.nat(),
+  }),
+  Retry: record({
+    kind: fc.constant('Retry' as const),
+    attempts: fc.integer({ min: 1, max: 10 }),
+    codes: some(fc.integer({ min: 400, max: 599 })),
+    backoffMs: fc.nat(),
+  }),
   RequestRedirect: record({
     kind: fc.constant('RequestRedirect' as const),
     scheme: oneOf('AsRequested' as const, 'http' as const, 'https' as const),
@@ -257,6 +280,70 @@ export const backendTls = {
   }),
 } satisfies { readonly [K in BackendTls['kind']]: fc.Arbitrary<BackendTls & { kind: K }> };
 
+export const healthProbes = {
+  Http: record({
+    kind: fc.constant('Http' as const),
+    path: oneOf('/', '/healthz'),
+    hostname: domain,
+    statuses: some(fc.integer({ min: 100, max: 599 })),
+  }),
+  Tcp: fc.constant({ kind: 'Tcp' as const }),
+  Grpc: record({ kind: fc.constant('Grpc' as const), service: oneOf('', 'shop.v1.Shop') }),
+} satisfies { readonly [K in HealthProbe['kind']]: fc.Arbitrary<HealthProbe & { kind: K }> };
+
+const positive = fc.integer({ min: 1 });
+export const outlierEjection: fc.Arbitrary<OutlierEjection> = record({
+  consecutive5xx: fc.nat(),
+  connectFailures: fc.nat(),
+  baseEjectionMs: positive,
+  maxEjectionMs: positive,
+});
+
+export const upstreamPolicies = {
+  ConsistentHash: record({
+    kind: fc.constant('ConsistentHash' as const),
+    source: oneOf<HashSource>('Header', 'Cookie', 'QueryParam', 'ClientAddress'),
+    name,
+  }),
+  SlowStart: record({ kind: fc.constant('SlowStart' as const), windowMs: positive }),
+  HealthCheck: record({
+    kind: fc.constant('HealthCheck' as const),
+    probe: fc.oneof<fc.Arbitrary<HealthProbe>[]>(...Object.values(healthProbes)),
+    intervalMs: positive,
+    timeoutMs: positive,
+    healthyThreshold: positive,
+    unhealthyThreshold: positive,
+  }),
+  OutlierEjection: outlierEjection.map((ejection) => ({ kind: 'OutlierEjection' as const, ...ejection })),
+  CircuitBreaker: record({
+    kind: fc.constant('CircuitBreaker' as const),
+    connections: fc.nat(),
+    pendingRequests: fc.nat(),
+    activeRequests: fc.nat(),
+    endpointConnections: fc.nat(),
+    endpointActiveRequests: fc.nat(),
+  }),
+} satisfies { readonly [K in UpstreamPolicy['kind']]: fc.Arbitrary<UpstreamPolicy & { kind: K }> };
+
+/** Most upstreams have none. */
+const policyList: fc.Arbitrary<UpstreamPolicy[]> = mostly<UpstreamPolicy[]>(
+  [],
+  fc
+    .uniqueArray(fc.oneof<fc.Arbitrary<UpstreamPolicy>[]>(...Object.values(upstreamPolicies)), {
+      selector: ({ kind }) => kind,
+    })
+    .map((list) =>
+      list.toSorted((a, b) => upstreamPolicyOrder.indexOf(a.kind) - upstreamPolicyOrder.indexOf(b.kind)),
+    ),
+);
+
+export const signingKey: fc.Arbitrary<SigningKey> = record({
+  id: fc.constant('session' as const),
+  key: fc
+    .uint8Array({ minLength: 32, maxLength: 32 })
+    .map((bytes) => new SecretText(Buffer.from(bytes).toString('base64'))),
+});
+
 const zoneNames = ['zone-a', 'zone-b'];
 
 const zones: fc.Arbitrary<NodeZone[]> = fc
@@ -315,6 +402,7 @@ const upstreams: fc.Arbitrary<Upstream[]> = fc.tuple(
           loadBalancing: oneOf('RoundRobin' as const, 'LeastRequests' as const),
           protocol: mostly('HTTP/1.1' as const, fc.constant('HTTP/2' as const)),
           tls: mostly<BackendTls>({ kind: 'None' }, fc.oneof(...Object.values(backendTls))),
+          policies: policyList,
         }),
       )
       .map(([rest, terms]): Upstream => ({ id, ...terms, ...rest })),
@@ -348,7 +436,7 @@ export const defaultCertificates = {
   Certificate: record({ kind: fc.constant('Certificate' as const), certificate: oneOf(...certificateIds) }),
 } satisfies { readonly [K in DefaultCertificate['kind']]: fc.Arbitrary<DefaultCertificate & { kind: K }> };
 
-export const routeModel: fc.Arbitrary<RouteModel> = record({
+const anyModel: fc.Arbitrary<RouteModel> = record({
   settings: record({
     connectTimeoutMs: fc.nat(),
     upstreamIdleTimeoutMs: fc.nat(),
@@ -357,9 +445,20 @@ export const routeModel: fc.Arbitrary<RouteModel> = record({
     attempts: fc.integer({ min: 1, max: 16 }),
     fallback: fc.oneof<fc.Arbitrary<Fallback>[]>(...Object.values(fallbacks)),
     defaultCertificate: fc.oneof<fc.Arbitrary<DefaultCertificate>[]>(...Object.values(defaultCertificates)),
+    outlierEjection,
   }),
   zones,
   hosts: virtualHosts,
   upstreams,
   certificates,
+  keys: fc.array(signingKey, { minLength: 1, maxLength: 1 }),
 });
+
+/** Where no rule has sessions, every other one has no key. */
+export const routeModel: fc.Arbitrary<RouteModel> = fc
+  .tuple(anyModel, fc.boolean())
+  .map(([model, isBare]) => (isBare && !rulesOf(model).some(hasSessions) ? { ...model, keys: [] } : model));
+
+function rulesOf({ settings: { fallback }, hosts: all }: RouteModel): readonly Rule[] {
+  return [...all.flatMap(({ rules }) => rules), ...(fallback.kind === 'Rule' ? [fallback.rule] : [])];
+}

@@ -7,9 +7,18 @@ import { revealed } from './revealed.ts';
 
 /** By kind of chunk, only those that the schema has. */
 export function asWritten(model: RouteModel, schema: number): Readonly<Partial<Record<ChunkKind, unknown>>> {
-  if (schema >= 4) return { ...revealed(model), upstreams: model.upstreams.map(withWords) };
+  if (schema >= 5) return { ...revealed(model), upstreams: model.upstreams.map(withWords) };
   const fitted = fitToSchema(model, schema).model;
-  const settings = without(fitted.settings, 'defaultCertificate');
+  const { keys: _keys, ...known } = revealed(fitted);
+  const settings4 = without(fitted.settings, 'outlierEjection');
+  if (schema === 4) {
+    const upstreams = fitted.upstreams.map((upstream) => ({
+      ...without(upstream, 'policies'),
+      endpoints: upstream.endpoints,
+    }));
+    return { ...known, settings: settings4, upstreams: upstreams.map(withWords) };
+  }
+  const settings = without(settings4, 'defaultCertificate');
   const hosts = fitted.hosts.map((host) => ({
     ...without(host, ...Object.keys(plainTls)),
     rules: host.rules,
@@ -18,7 +27,7 @@ export function asWritten(model: RouteModel, schema: number): Readonly<Partial<R
     ...without(upstream, ...Object.keys(plainBackend)),
     endpoints: upstream.endpoints,
   }));
-  if (schema === 3) return { ...revealed(fitted), settings, hosts, upstreams: upstreams.map(withWords) };
+  if (schema === 3) return { ...known, settings, hosts, upstreams: upstreams.map(withWords) };
   return {
     settings: without(settings, 'fallback'),
     hosts: hosts.map((host) => ({

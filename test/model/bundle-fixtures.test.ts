@@ -52,12 +52,30 @@ function withSchema4(model: unknown): unknown {
   };
 }
 
+/** What has come with schema 5. */
+function withSchema5(model: unknown): unknown {
+  const { settings, upstreams, ...rest } = model as RouteModel;
+  const outlierEjection = {
+    consecutive5xx: 0,
+    connectFailures: 3,
+    baseEjectionMs: 5000,
+    maxEjectionMs: 60_000,
+  };
+  return {
+    ...rest,
+    settings: { ...settings, outlierEjection },
+    upstreams: upstreams.map((each) => ({ ...each, policies: [] })),
+    keys: [],
+  };
+}
+
 /** By schema: the model that its fixture stands for now. */
 const present: Readonly<Record<number, (model: unknown) => unknown>> = {
-  1: (model) => withSchema4(withSchema3(withSchema2(model))),
-  2: (model) => withSchema4(withSchema3(model)),
-  3: withSchema4,
-  4: (model) => model,
+  1: (model) => withSchema5(withSchema4(withSchema3(withSchema2(model)))),
+  2: (model) => withSchema5(withSchema4(withSchema3(model))),
+  3: (model) => withSchema5(withSchema4(model)),
+  4: withSchema5,
+  5: (model) => model,
 };
 
 for (const schema of schemaNumbers)

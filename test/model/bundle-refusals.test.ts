@@ -8,7 +8,7 @@ import { decode } from '#model/bundle-reader.ts';
 import type { Chunk } from '#model/chunk.ts';
 import type { Refusal } from '#model/chunk-reader.ts';
 import { chunkBytes } from '#model/limits.ts';
-import type { RouteModel } from '#model/route-model.ts';
+import type { RouteModel, Rule } from '#model/route-model.ts';
 import { newestSchema } from '#model/route-model-schema.ts';
 import { countPlaces, replaceAt } from '../translate/json-places.ts';
 import { routeModel } from './arbitrary-model.ts';
@@ -18,7 +18,8 @@ import { revealed } from './revealed.ts';
 import { keyText, variedModel } from './varied-model.ts';
 
 const sound = plainBundle(encode(variedModel()));
-const [settings, hosts, upstreams, zones, certificates] = sound.chunks as readonly [
+const [settings, hosts, upstreams, zones, certificates, keys] = sound.chunks as readonly [
+  Chunk,
   Chunk,
   Chunk,
   Chunk,
@@ -36,22 +37,22 @@ function assertRefused(bundle: Bundle, refusal: Refusal, message: RegExp): void 
 test('the sound bundle, taken apart and sealed again, is decoded', () => {
   assert.deepEqual(
     sound.chunks.map(({ kind }) => kind),
-    ['settings', 'hosts', 'upstreams', 'zones', 'certificates'],
+    ['settings', 'hosts', 'upstreams', 'zones', 'certificates', 'keys'],
   );
   assert.deepEqual(sealed(newestSchema, sound.chunks), sound);
   assert.equal(decode(sealed(newestSchema, sound.chunks)).kind, 'Decoded');
 });
 
 test('an unknown schema is refused', () => {
-  for (const schema of [0, 5, 99, NaN]) {
-    assertRefused({ ...sound, schema }, 'UnknownSchema', /^schema .* is none of 1, 2, 3, 4$/);
+  for (const schema of [0, 6, 99, NaN]) {
+    assertRefused({ ...sound, schema }, 'UnknownSchema', /^schema .* is none of 1, 2, 3, 4, 5$/);
     assertRefused(
       sealed(schema === schema ? schema : 0, sound.chunks),
       'UnknownSchema',
-      /is none of 1, 2, 3, 4$/,
+      /is none of 1, 2, 3, 4, 5$/,
     );
   }
-  assert.equal(decode({ ...sound, schema: '4' as unknown as number }).kind, 'Refused');
+  assert.equal(decode({ ...sound, schema: '5' as unknown as number }).kind, 'Refused');
 });
 
 test('a missing, an extra and a repeated chunk are refused', () => {
@@ -65,6 +66,7 @@ test('a missing, an extra and a repeated chunk are refused', () => {
     [upstreams, /an upstream stands twice/],
     [zones, /a node stands twice/],
     [certificates, /a certificate stands twice/],
+    [keys, /a key stands twice/],
   ] as const)
     assertRefused(sealed(newestSchema, [...sound.chunks, twice]), 'Malformed', message);
 });
@@ -92,6 +94,7 @@ test('a value that stands twice in one chunk is refused', () => {
     [2, /an upstream stands twice/],
     [3, /a node stands twice/],
     [4, /a certificate stands twice/],
+    [5, /a key stands twice/],
   ] as const)
     assertRefused(resealed(sound, index, twice), 'Malformed', message);
 });
@@ -110,6 +113,22 @@ test('an endpoint with a port that is none is refused, in every schema', () => {
     assertRefused(resealed(older, at, wrongAtLength), 'Malformed', /\/0\/endpoints\/0\/port must be/);
   }
 });
+
+const slowStart = { kind: 'SlowStart', windowMs: 1 } as const;
+const hashed = { kind: 'ConsistentHash', source: 'ClientAddress', name: '' } as const;
+const spare = { kind: 'Fallback', upstream: 'x/gone:80', weight: 1 } as const;
+const session = {
+  kind: 'SessionPersistence',
+  source: 'Cookie',
+  name: 's',
+  lifetime: 'Session',
+  absoluteMs: 0,
+  idleMs: 0,
+} as const;
+
+function withSession(rule: Rule): Rule {
+  return { ...rule, filters: [session] };
+}
 
 test('a reference that leads nowhere is refused', () => {
   const known = upstream('x/s:80', 2);
@@ -140,21 +159,46 @@ test('a reference that leads nowhere is refused', () => {
       { ...plain, upstreams: [{ ...known, zoneHints: [{ zone: 'zone-a', endpoints: [0, 2] }] }] },
       /^upstream x\/s:80 has a hint for an endpoint that it does not have$/,
     ],
+    [
+      { ...plain, hosts: plain.hosts.map((host) => ({ ...host, rules: host.rules.map(withSession) })) },
+      /^host a\.test refers to the unknown key session$/,
+    ],
+    [
+      modelOf([{ ...dangling, rules: [{ ...rule, backends: [spare] }] }], [known]),
+      /^host a\.test refers to the unknown upstream x\/gone:80$/,
+    ],
+    [
+      { ...plain, upstreams: [{ ...known, policies: [slowStart, slowStart] }] },
+      /^upstream x\/s:80 has policies twice or out of order$/,
+    ],
+    [
+      { ...plain, upstreams: [{ ...known, policies: [slowStart, hashed] }] },
+      /^upstream x\/s:80 has policies twice or out of order$/,
+    ],
   ];
   for (const [model, message] of broken) assertRefused(encode(model), 'Malformed', message);
 });
 
-test('no refusal of a damaged chunk of certificates shows key material', () => {
-  const parts = keyText.split('\n').filter((line) => line !== '');
+for (const [index, chunk] of [
+  [4, certificates],
+  [5, keys],
+] as const)
+  test(`no refusal of a damaged chunk of ${chunk.kind} shows key material`, () => {
+    assertNoKeyShown(index, chunk);
+  });
+
+function assertNoKeyShown(index: number, chunk: Chunk): void {
+  const [signingKey] = variedModel().keys;
+  const parts = [...keyText.split('\n').filter((line) => line !== ''), signingKey!.key.reveal()];
   const assertHidden = (bundle: Bundle): void => {
     const decoded = decode(bundle);
     if (decoded.kind === 'Refused')
       for (const part of parts) assert.ok(!decoded.message.includes(part.slice(0, 8)), decoded.message);
   };
-  const { text } = certificates;
+  const { text } = chunk;
   for (let cut = 0; cut < text.length; cut++) {
-    assertHidden(resealed(sound, 4, () => text.slice(0, cut)));
-    assertHidden(resealed(sound, 4, () => text.slice(cut)));
+    assertHidden(resealed(sound, index, () => text.slice(0, cut)));
+    assertHidden(resealed(sound, index, () => text.slice(cut)));
   }
   const value: unknown = JSON.parse(text);
   for (let place = 0; place < countPlaces(value); place++)
@@ -166,11 +210,11 @@ test('no refusal of a damaged chunk of certificates shows key material', () => {
       { key: keyText },
       { kind: keyText },
     ])
-      assertHidden(resealed(sound, 4, () => JSON.stringify(replaceAt(value, place, json))));
+      assertHidden(resealed(sound, index, () => JSON.stringify(replaceAt(value, place, json))));
   // Under another kind the same text meets another schema.
   for (const kind of ['settings', 'hosts', 'upstreams', 'zones'] as const)
-    assertHidden(sealed(newestSchema, [{ ...certificates, kind }]));
-});
+    assertHidden(sealed(newestSchema, [{ ...chunk, kind }]));
+}
 
 test('a chunk above the limit is refused before it is read', () => {
   const large = (text: string): string => `${text}${' '.repeat(chunkBytes)}`;

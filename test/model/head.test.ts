@@ -88,6 +88,7 @@ test('a head of schema 3 holds digests alone, and is smaller than one with names
     hosts: chunks.map(({ digest }) => Buffer.from(digest, 'hex').toString('base64url')),
     upstreams: [],
     certificates: [],
+    keys: [],
     claims: [`${'_'.repeat(42)}8`],
   });
   assert.ok(text.length < encodeHead({ ...head, chunks, claims }).length);
@@ -134,11 +135,11 @@ function assertRefused(content: unknown, refusal: Refusal, message: RegExp): voi
 }
 
 test('another schema is refused as such, whatever else is wrong', () => {
-  for (const schema of [0, 5, 1.5, -1, '1', null, [], {}])
+  for (const schema of [0, 6, 1.5, -1, '1', null, [], {}])
     for (const rest of [...sounds, {}, { sequence: 'x', chunks: 7 }])
-      assertRefused({ ...rest, schema }, 'UnknownSchema', /^schema .* is none of 1, 2, 3, 4$/);
+      assertRefused({ ...rest, schema }, 'UnknownSchema', /^schema .* is none of 1, 2, 3, 4, 5$/);
   for (const content of [{}, [], null, 7, true, '"text"', sounds])
-    assertRefused(content, 'UnknownSchema', /^schema undefined is none of 1, 2, 3, 4$/);
+    assertRefused(content, 'UnknownSchema', /^schema undefined is none of 1, 2, 3, 4, 5$/);
 });
 
 test('text that is no JSON is malformed', () => {

@@ -54,6 +54,7 @@ export function modelOf(hosts: readonly VirtualHost[], upstreams: readonly Upstr
     hosts: hosts.toSorted((a, b) => compareText(hostKey(a.pattern), hostKey(b.pattern))),
     upstreams: upstreams.toSorted((a, b) => compareText(a.id, b.id)),
     certificates: [],
+    keys: [],
   };
 }
 

@@ -23,7 +23,7 @@ const claims = encodeClaims([
   { host: '*.é.test', namespace: 'y', since: '2026-01-02T00:00:00Z' },
 ]);
 const { digest, chunks } = sound;
-const schemas = [2, 3, 4] as const;
+const schemas = [2, 3, 4, 5] as const;
 const headTexts = schemas.map((schema) =>
   encodeHead({ schema, epoch: 4, sequence: 17, digest, chunks, claims }),
 );
@@ -172,7 +172,7 @@ class Counts {
 const digestPattern = /^[0-9a-f]{64}$/;
 
 function assertSoundHead(head: Head): void {
-  assert.ok([1, 2, 3, 4].includes(head.schema));
+  assert.ok([1, 2, 3, 4, 5].includes(head.schema));
   for (const count of [head.epoch, head.sequence]) assert.ok(Number.isSafeInteger(count) && count >= 0);
   assert.ok(head.sequence >= 1);
   assert.match(head.digest, digestPattern);

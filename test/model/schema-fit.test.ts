@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { defaultSettings } from '#model/default-settings.ts';
 import { encode } from '#model/bundle.ts';
 import { decode } from '#model/bundle-reader.ts';
 import { plainBackend, plainTls } from '#model/plain-terms.ts';
@@ -31,7 +32,7 @@ function readBy(schema: number, model: RouteModel): RouteModel {
 function isLookedUp(model: RouteModel, { backends }: Rule): boolean {
   return backends.some(
     (backend) =>
-      backend.kind === 'Upstream' &&
+      backend.kind !== 'Unresolved' &&
       model.upstreams.find(({ id }) => id === backend.upstream)?.discovery.kind === 'Dns',
   );
 }
@@ -51,20 +52,43 @@ function isClosed({ clientValidation }: VirtualHost): boolean {
 }
 
 function isMisread(schema: number, model: RouteModel, { filters, backends }: Rule): boolean {
+  if (schema >= 4) return false;
   const isSpokenToOtherwise = backends.some((backend) => {
-    if (backend.kind !== 'Upstream') return false;
+    if (backend.kind === 'Unresolved') return false;
     const target = model.upstreams.find(({ id }) => id === backend.upstream);
     return target?.protocol === 'HTTP/2' || target?.tls.kind === 'Verified';
   });
-  return isSpokenToOtherwise || (schema === 1 && filters.length > 0);
+  return isSpokenToOtherwise || (schema === 1 && filters.some(({ kind }) => !isLater(kind)));
+}
+
+/** What only readers of schema 5 can be told. */
+function isLater(kind: string): boolean {
+  return ['ConcurrentRequests', 'SessionPersistence', 'Retry', 'Fallback'].includes(kind);
+}
+
+/** The rest of a rule is served as it is. */
+function reduced<T extends Pick<Rule, 'filters' | 'backends'>>(rule: T): T {
+  const isEarlier = ({ kind }: { readonly kind: string }): boolean => !isLater(kind);
+  return { ...rule, filters: rule.filters.filter(isEarlier), backends: rule.backends.filter(isEarlier) };
+}
+
+function isReduced(model: RouteModel, { filters, backends }: Rule): boolean {
+  return (
+    [...filters, ...backends].some(({ kind }) => isLater(kind)) ||
+    backends.some(
+      (backend) =>
+        backend.kind !== 'Unresolved' &&
+        model.upstreams.some(({ id, policies }) => id === backend.upstream && policies.length > 0),
+    )
+  );
 }
 
 /** The model as its readers should see it, said without fitToSchema. */
 function expected(schema: number, model: RouteModel): unknown {
   const fit = (rule: Rule, host?: VirtualHost): Rule => ({
-    ...rule,
+    ...reduced(rule),
     ...(schema < 3 ? { ref: { ...rule.ref, kind: 'IngressRoute' as const } } : {}),
-    ...(isMisread(schema, model, rule) || (host !== undefined && isClosed(host))
+    ...(isMisread(schema, model, rule) || (schema < 4 && host !== undefined && isClosed(host))
       ? { filters: [], backends: unavailable }
       : {}),
   });
@@ -75,22 +99,24 @@ function expected(schema: number, model: RouteModel): unknown {
     settings: {
       ...model.settings,
       fallback: schema < 3 ? noFallback : fitFallback,
-      defaultCertificate: { kind: 'None' },
+      defaultCertificate: schema < 4 ? { kind: 'None' } : model.settings.defaultCertificate,
+      outlierEjection: defaultSettings.outlierEjection,
     },
     zones: schema < 3 ? [] : model.zones,
     hosts: model.hosts.map((host) => ({
       ...host,
-      ...(isWeakened(host) ? { certificates: [] } : {}),
+      ...(schema < 4 && isWeakened(host) ? { certificates: [] } : {}),
       ...(schema < 3 ? noTls : {}),
-      ...plainTls,
+      ...(schema < 4 ? plainTls : {}),
       rules: host.rules.map((rule) => fit(rule, host)),
     })),
     upstreams: model.upstreams.map((each) => ({
       ...each,
-      ...plainBackend,
+      ...(schema < 4 ? plainBackend : { policies: [] }),
       ...(schema < 3 ? { discovery: { kind: 'Endpoints' }, zoneHints: [] } : {}),
     })),
     certificates: schema < 3 ? [] : model.certificates,
+    keys: [],
   };
 }
 
@@ -122,8 +148,9 @@ for (const schema of older) {
         for (const host of model.hosts)
           for (const rule of host.rules)
             if (
-              isWeakened(host) ||
+              (schema < 4 && isWeakened(host)) ||
               isMisread(schema, model, rule) ||
+              isReduced(model, rule) ||
               (schema < 3 && (hasTls(host) || isLookedUp(model, rule)))
             )
               wanted.add(nameOf(rule.ref));
@@ -147,12 +174,13 @@ for (const schema of older) {
         assert.deepEqual(is.matches, was.matches);
         assert.deepEqual(is.timeouts, was.timeouts);
         const host = model.hosts.find(({ pattern }) => hostKey(pattern) === place.host);
-        if (isMisread(schema, model, was) || isClosed(host!))
+        const { filters, backends } = reduced(was);
+        if (isMisread(schema, model, was) || (schema < 4 && isClosed(host!)))
           assert.deepEqual([is.filters, is.backends], [[], unavailable]);
-        else assert.deepEqual([is.filters, is.backends], [was.filters, was.backends]);
+        else assert.deepEqual([is.filters, is.backends], [filters, backends]);
         // What has to be looked up has no endpoint to go to, where that is not known.
         for (const backend of is.backends)
-          if (backend.kind === 'Upstream') {
+          if (backend.kind !== 'Unresolved') {
             const byId = ({ id }: { readonly id: string }): boolean => id === backend.upstream;
             assert.deepEqual(read.upstreams.find(byId)?.endpoints, model.upstreams.find(byId)?.endpoints);
           }
@@ -215,6 +243,10 @@ test('a redirect becomes a 503 in schema 1, with its matches, above the wider ru
 
 test('no key reaches readers that have no use for it', () => {
   for (const schema of [1, 2]) assert.deepEqual(fitToSchema(variedModel(), schema).model.certificates, []);
+  for (const schema of older) {
+    const { chunks } = encode(fitToSchema(variedModel(), schema).model, schema);
+    assert.ok(!chunks.some(({ kind }) => kind === 'keys'));
+  }
 });
 
 test('a host that old readers would serve without what it demands has no certificate there, and is not seen in the clear', () => {
@@ -242,7 +274,7 @@ test('a host that old readers would serve without what it demands has no certifi
 
 test('a host that asks clients for certificates answers 503 to those of old readers, who would not ask', () => {
   for (const mode of ['AllowValidOnly', 'AllowInsecureFallback'] as const)
-    for (const schema of older) {
+    for (const schema of older.filter((number) => number < 4)) {
       const host: VirtualHost = {
         ...exactHost('a.test', 'x/s:80'),
         clientValidation: { kind: 'Asked', mode, authorities: '' },
@@ -265,4 +297,29 @@ test('a rule whose backends are spoken to otherwise becomes a 503 for old reader
   const model = modelOf([exactHost('a.test', 'x/s:80')], [{ ...upstream('x/s:80', 1), protocol: 'HTTP/2' }]);
   assert.deepEqual(readBy(3, model).hosts[0]?.rules[0]?.backends, unavailable);
   assert.deepEqual(fitToSchema(model, 3).heldBack, [model.hosts[0]?.rules[0]?.ref]);
+});
+
+test('a rule that asks for more than old readers can do is served without it, and its object is held back', () => {
+  const host = exactHost('a.test', 'x/s:80');
+  const [rule] = host.rules;
+  const retry = { kind: 'Retry', attempts: 2, codes: [503], backoffMs: 25 } as const;
+  const spare = { kind: 'Fallback', upstream: 'x/t:80', weight: 1 } as const;
+  const policies = [{ kind: 'SlowStart', windowMs: 1000 }] as const;
+  const plain = [upstream('x/s:80', 1), upstream('x/t:80', 1)];
+  const models = [
+    modelOf([{ ...host, rules: [{ ...rule!, filters: [retry] }] }], plain),
+    modelOf([{ ...host, rules: [{ ...rule!, backends: [...rule!.backends, spare] }] }], plain),
+    modelOf([host], [{ ...plain[0]!, policies }, plain[1]!]),
+  ];
+  for (const model of models)
+    for (const schema of older) {
+      assert.deepEqual(readBy(schema, model), readBy(schema, modelOf([host], plain)));
+      assert.deepEqual(fitToSchema(model, schema).heldBack, [rule?.ref]);
+    }
+});
+
+test('which endpoints of a zone are wanted can be said to old readers: it holds nothing back', () => {
+  const zoneHints = [{ zone: 'a', endpoints: [0] }];
+  const model = modelOf([exactHost('a.test', 'x/s:80')], [{ ...upstream('x/s:80', 1), zoneHints }]);
+  assert.deepEqual(fitToSchema(model, 4).heldBack, []);
 });

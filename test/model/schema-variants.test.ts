@@ -16,6 +16,7 @@ import {
   discoveries,
   fallbacks,
   filters,
+  healthProbes,
   hostPatterns,
   hostRewrites,
   methodMatches,
@@ -23,7 +24,9 @@ import {
   pathMatches,
   pathRewrites,
   routeModel,
+  signingKey,
   strictTransports,
+  upstreamPolicies,
 } from './arbitrary-model.ts';
 import { asWritten } from './as-written.ts';
 
@@ -71,6 +74,7 @@ const inUpstream = (fields: Fields): unknown => [
     ...fields,
   },
 ];
+const ejection = { consecutive5xx: 0, connectFailures: 3, baseEjectionMs: 1, maxEjectionMs: 2 };
 const inSettings = (fields: Fields): unknown => ({
   connectTimeoutMs: 0,
   upstreamIdleTimeoutMs: 0,
@@ -79,6 +83,7 @@ const inSettings = (fields: Fields): unknown => ({
   attempts: 1,
   fallback: { kind: 'NotFound' },
   defaultCertificate: { kind: 'None' },
+  outlierEjection: ejection,
   ...fields,
 });
 
@@ -101,18 +106,40 @@ function union(
   return { name, since, kind, variants, frame };
 }
 
+const { Fallback, ...olderBackends } = backends;
+const { ConcurrentRequests, SessionPersistence, Retry, ...olderFilters } = filters;
+const laterFilters = { ConcurrentRequests, SessionPersistence, Retry };
+const olderFallbacks = {
+  NotFound: fallbacks.NotFound,
+  Rule: fallbacks.Rule.map(({ kind, rule }) => ({
+    kind,
+    rule: {
+      ...rule,
+      filters: rule.filters.filter((filter) => Object.hasOwn(olderFilters, filter.kind)),
+      backends: rule.backends.filter((backend) => Object.hasOwn(olderBackends, backend.kind)),
+    },
+  })),
+};
+const healthCheck = {
+  kind: 'HealthCheck',
+  intervalMs: 2,
+  timeoutMs: 1,
+  healthyThreshold: 1,
+  unhealthyThreshold: 1,
+};
+
 const unions: readonly Union[] = [
   union('HostPattern', 1, 'hosts', hostPatterns, (pattern) => inHost({ pattern })),
   union('PathMatch', 1, 'hosts', pathMatches, (path) => inMatch({ path })),
   union('MethodMatch', 1, 'hosts', methodMatches, (method) => inMatch({ method })),
   union('header NamedMatch', 1, 'hosts', namedMatches, (header) => inMatch({ headers: [header] })),
   union('query NamedMatch', 1, 'hosts', namedMatches, (param) => inMatch({ queryParams: [param] })),
-  union('Backend', 1, 'hosts', backends, (backend) => inRule({ backends: [backend] })),
-  union('Filter', 2, 'hosts', filters, (filter) => inRule({ filters: [filter] })),
+  union('Backend', 1, 'hosts', olderBackends, (backend) => inRule({ backends: [backend] })),
+  union('Filter', 2, 'hosts', olderFilters, (filter) => inRule({ filters: [filter] })),
   union('HostRewrite', 2, 'hosts', hostRewrites, (hostname) => inRewrite({ hostname })),
   union('PathRewrite', 2, 'hosts', pathRewrites, (path) => inRewrite({ path })),
   union('Discovery', 3, 'upstreams', discoveries, (discovery) => inUpstream({ discovery })),
-  union('Fallback', 3, 'settings', fallbacks, (fallback) => inSettings({ fallback })),
+  union('Fallback', 3, 'settings', olderFallbacks, (fallback) => inSettings({ fallback })),
   union('StrictTransport', 4, 'hosts', strictTransports, (strictTransport) => inHost({ strictTransport })),
   union('ClientValidation', 4, 'hosts', clientValidations, (clientValidation) =>
     inHost({ clientValidation }),
@@ -123,6 +150,13 @@ const unions: readonly Union[] = [
   ),
   union('DefaultCertificate', 4, 'settings', defaultCertificates, (defaultCertificate) =>
     inSettings({ defaultCertificate }),
+  ),
+  union('later Backend', 5, 'hosts', { Fallback }, (backend) => inRule({ backends: [backend] })),
+  union('later Filter', 5, 'hosts', laterFilters, (filter) => inRule({ filters: [filter] })),
+  union('later Fallback', 5, 'settings', { Rule: fallbacks.Rule }, (fallback) => inSettings({ fallback })),
+  union('UpstreamPolicy', 5, 'upstreams', upstreamPolicies, (policy) => inUpstream({ policies: [policy] })),
+  union('HealthProbe', 5, 'upstreams', healthProbes, (probe) =>
+    inUpstream({ policies: [{ ...healthCheck, probe }] }),
   ),
 ];
 
@@ -179,6 +213,41 @@ test('a certificate', () => {
   );
 });
 
+test('a key', () => {
+  fc.assert(
+    fc.property(signingKey, ({ id, key }) => {
+      const value = { id, key: key.reveal() };
+      assertFits('keys', [value]);
+      assertFits('keys', [{ ...value, ofANewerWriter: [1] }]);
+      for (const field of Object.keys(value))
+        for (const other of spoilt(value, field)) assertUnfit('keys', [other]);
+      for (const text of [
+        '',
+        value.key.slice(1),
+        `A${value.key}`,
+        value.key.replace('=', 'A'),
+        `${value.key}\n`,
+      ])
+        assertUnfit('keys', [{ id, key: text }]);
+      assertUnfit('keys', [{ ...value, id: 'Session' }]);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test('what came with schema 5 is unknown to those before', () => {
+  for (const [kind, variant] of Object.entries({ ...laterFilters, Fallback }))
+    fc.assert(
+      fc.property(variant as fc.Arbitrary<object>, (value) => {
+        const content = inRule(kind === 'Fallback' ? { backends: [value] } : { filters: [value] });
+        // Schema 1 has no filters at all: whatever stands there is not looked at.
+        for (const schema of kind === 'Fallback' ? [1, 2, 3, 4] : [2, 3, 4])
+          assertUnfit('hosts', content, schema);
+      }),
+      { numRuns: 5 },
+    );
+});
+
 test('what a schema does not have is unknown to it: kinds of chunks, and writers of rules', () => {
   for (const schema of [1, 2])
     assert.deepEqual([...chunkValidators.get(schema)!.keys()].sort(), ['hosts', 'settings', 'upstreams']);
@@ -215,6 +284,21 @@ test('words are of their lists', () => {
     inUpstream({ tls: { kind: 'Verified', serverName: '', authorities: { kind: 'System' } } }),
   );
   assertUnfit('upstreams', inUpstream({ loadBalancing: 'Random' }));
+  const probing = (probe: Fields): unknown => inUpstream({ policies: [{ ...healthCheck, probe }] });
+  const http = { kind: 'Http', path: '/', hostname: 'test', statuses: [] };
+  assertFits('upstreams', probing(http));
+  for (const path of ['', 'a', '/ ', '/\r\nX: y', '/\u00fc'])
+    assertUnfit('upstreams', probing({ ...http, path }));
+  for (const hostname of ['', 'a b', 'a\r\n', 'a/b'])
+    assertUnfit('upstreams', probing({ ...http, hostname }));
+  for (const status of [99, 600, '200']) assertUnfit('upstreams', probing({ ...http, statuses: [status] }));
+  assertUnfit('upstreams', probing({ kind: 'Grpc', service: 'a b' }));
+  const session = { kind: 'SessionPersistence', source: 'Cookie', name: 's', absoluteMs: 0, idleMs: 0 };
+  for (const name of ['', 'a b', 'a=', 'a;', 'a\r\n'])
+    assertUnfit('hosts', inRule({ filters: [{ ...session, lifetime: 'Session', name }] }));
+  assertUnfit('hosts', inRule({ filters: [{ ...session, lifetime: 'Forever' }] }));
+  for (const code of [399, 600, 0])
+    assertUnfit('hosts', inRule({ filters: [{ kind: 'Retry', attempts: 1, codes: [code], backoffMs: 0 }] }));
   for (const endpoint of [
     { address: '', port: 1, state: 'Ready' },
     { address: 'a', port: 0, state: 'Ready' },

@@ -30,6 +30,47 @@ const varied: readonly BackendTls[] = [
   },
 ];
 
+const variedPolicies: readonly Upstream['policies'][] = [
+  [
+    { kind: 'ConsistentHash', source: 'Cookie', name: 'user' },
+    { kind: 'SlowStart', windowMs: 30_000 },
+    {
+      kind: 'HealthCheck',
+      probe: { kind: 'Http', path: '/healthz', hostname: 'service-0.x.svc', statuses: [200, 204] },
+      intervalMs: 10_000,
+      timeoutMs: 1000,
+      healthyThreshold: 1,
+      unhealthyThreshold: 3,
+    },
+    {
+      kind: 'OutlierEjection',
+      consecutive5xx: 5,
+      connectFailures: 3,
+      baseEjectionMs: 5000,
+      maxEjectionMs: 60_000,
+    },
+    {
+      kind: 'CircuitBreaker',
+      connections: 100,
+      pendingRequests: 1024,
+      activeRequests: 0,
+      endpointConnections: 10,
+      endpointActiveRequests: 0,
+    },
+  ],
+  [
+    {
+      kind: 'HealthCheck',
+      probe: { kind: 'Grpc', service: 'shop.v1.Shop' },
+      intervalMs: 10_000,
+      timeoutMs: 1000,
+      healthyThreshold: 2,
+      unhealthyThreshold: 3,
+    },
+  ],
+  [],
+];
+
 export function variedModel(): RouteModel {
   const { settings, hosts, upstreams } = largeModel(3);
   const [first, ...others] = hosts;
@@ -58,7 +99,20 @@ export function variedModel(): RouteModel {
         rules: first!.rules.map((rule) => ({
           ...rule,
           ref: { ...rule.ref, kind: 'Ingress' },
-          filters: [{ kind: 'RequestBody', maxBytes: 1024 }],
+          filters: [
+            { kind: 'RequestBody', maxBytes: 1024 },
+            { kind: 'ConcurrentRequests', most: 100 },
+            {
+              kind: 'SessionPersistence',
+              source: 'Cookie',
+              name: 'flint-1',
+              lifetime: 'Session',
+              absoluteMs: 0,
+              idleMs: 60_000,
+            },
+            { kind: 'Retry', attempts: 2, codes: [502, 503], backoffMs: 25 },
+          ],
+          backends: [...rule.backends, { kind: 'Fallback', upstream: 'w/outside:443', weight: 1 }],
         })),
       },
       { ...others[0]!, plaintext: 'Redirect', tlsMode: 'Passthrough' },
@@ -73,6 +127,7 @@ export function variedModel(): RouteModel {
         ...each,
         protocol: index === 0 ? 'HTTP/2' : 'HTTP/1.1',
         tls: varied[index]!,
+        policies: variedPolicies[index]!,
         zoneHints: [
           { zone: 'zone-a', endpoints: [0, 2] },
           { zone: 'zone-b', endpoints: [1] },
@@ -80,5 +135,6 @@ export function variedModel(): RouteModel {
       })),
     ],
     certificates: [certificateOf('x/certificate-1'), certificateOf('x/certificate-2')],
+    keys: [{ id: 'session', key: new SecretText(Buffer.alloc(32, 'k').toString('base64')) }],
   };
 }

@@ -2,6 +2,7 @@
 import { encode } from '#model/bundle.ts';
 import type { Bundle } from '#model/bundle.ts';
 import { decode } from '#model/bundle-reader.ts';
+import type { Decoded } from '#model/bundle-reader.ts';
 import { chunkName, isSecret } from '#model/chunk.ts';
 import type { Chunk, ChunkRef } from '#model/chunk.ts';
 import { decodeHead } from '#model/head.ts';
@@ -59,14 +60,20 @@ export function inventoryOf(api: FakeApi): Inventory {
 
 /** What a reader makes of the store: the digest of a whole, sound model, or what is wrong with it. */
 export function readBundle(api: FakeApi): string {
+  const decoded = readModel(api);
+  if (decoded === undefined) return 'no head';
+  return decoded.kind === 'Decoded' ? (storedHead(api)?.digest ?? '') : decoded.message;
+}
+
+/** Undefined when there is no head that can be read. */
+export function readModel(api: FakeApi): Decoded | undefined {
   const head = storedHead(api);
-  if (head === undefined) return 'no head';
+  if (head === undefined) return undefined;
   const chunks = head.chunks.map((ref): Chunk => {
     const text = chunkText(api, ref) ?? 'missing';
     return { kind: ref.kind as Chunk['kind'], digest: ref.digest, text };
   });
-  const decoded = decode({ schema: head.schema, digest: head.digest, chunks });
-  return decoded.kind === 'Decoded' ? head.digest : decoded.message;
+  return decode({ schema: head.schema, digest: head.digest, chunks });
 }
 
 /**

@@ -132,7 +132,7 @@ test('a chunk of certificates that is lost is told, without its text, and the ta
     const { api } = await published();
     change(api);
     const successor = new Leader(api);
-    assert.deepEqual(await successor.takeOver(), { claims, certificates: [] });
+    assert.deepEqual(await successor.takeOver(), { claims, certificates: [], keys: [] });
     assert.deepEqual(successor.repairs, [`certificates are lost: ${name} is missing or broken`]);
   }
 });

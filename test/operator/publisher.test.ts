@@ -34,7 +34,7 @@ test('the first publish writes every chunk, immutable and labelled, and then the
   const api = new FakeApi();
   const broken = watchLaws(api);
   const leader = new Leader(api);
-  assert.deepEqual(await leader.takeOver(), { claims: [], certificates: [] });
+  assert.deepEqual(await leader.takeOver(), { claims: [], certificates: [], keys: [] });
   assert.deepEqual(api.writes, [], 'without a head there is nobody to shut out');
   const head = await leader.ensure(first);
   const names = [...first.chunks, ...encodeClaims(claims)].map(chunkName);

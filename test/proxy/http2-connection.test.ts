@@ -22,6 +22,7 @@ const observer: ProxyObserver = {
   onConnectionOpen() {},
   onConnectionClose() {},
   onConnectionRefused() {},
+  onConnectionDisplaced() {},
   onHandshakeEnd() {},
   onHttp2Error() {},
   onExchangeStart() {},
@@ -72,6 +73,7 @@ class Scene {
     this.#wheel = new TimerWheel(now);
     const transport: Transport = {
       canReusePort: false,
+      leftovers: undefined,
       listen: () => Promise.reject(new Error('not asked for')),
       connect: () => this.socket,
       afterTurn: (action) => this.#actions.push(action),
@@ -83,7 +85,7 @@ class Scene {
     }
     const nobody = new IpRanges([]);
     const context = new Context(transport, this.#wheel, limits, observer, nobody, nobody);
-    const owner = { onConnectionReplaced() {}, onConnectionClosed() {} };
+    const owner = { onConnectionIntroduced: () => true, onConnectionReplaced() {}, onConnectionClosed() {} };
     const peer = new Peer(context, this.socket.remoteAddress, 'http');
     this.connection = new Http2Connection(context, owner, this.socket, peer);
     this.receive(connectionPreface);

@@ -61,6 +61,7 @@ const endpoint = fc
     record(
       {
         addresses: fc.array(oneOf(...addresses), { minLength: 1, maxLength: 2 }),
+        zone: oneOf(...zones, ''),
         conditions: record({ ready: fc.boolean(), serving: fc.boolean(), terminating: fc.boolean() }),
       },
       'addresses',

@@ -1,5 +1,6 @@
 // Generates filters and policies of rules; each list by itself is sound, together they are as rules must have them.
 import * as fc from 'fast-check';
+import { upstreamPolicy } from './arbitrary-policies.ts';
 
 const oneOf = <T>(...values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
 const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
@@ -32,8 +33,10 @@ export const requestPolicy = fc.oneof(
     arbitrary: record({
       requestBody: fc.record({ maxSize: oneOf('0', '1', '500k', '10Mi') }, { noNullPrototype: true }),
       clientIP: record({ allow: blocks, deny: blocks }),
+      maxConcurrentRequests: oneOf(1, 100),
     }),
   },
+  { weight: 1, arbitrary: record(upstreamPolicy) },
 );
 
 interface Match {

@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import { requestPolicy, withFilters } from './arbitrary-filters.ts';
+import { retry, sessionPersistence } from './arbitrary-policies.ts';
 import {
   ages,
   namespaces,
@@ -67,7 +68,11 @@ const plainRule = record(
   {
     name: oneOf('first', 'second', 'third'),
     matches: some(fc.oneof(match, fc.constant({ path: { value: '/a' } }))),
-    backendRefs: some(backendRef, 1),
+    backendRefs: fc
+      .tuple(some(backendRef, 1), some(backendRef))
+      .map(([refs, others]) => [...refs, ...others.map((ref) => ({ ...ref, fallback: true }))]),
+    retry,
+    sessionPersistence,
     timeouts: record({ request: oneOf('1s', '0s'), backendRequest: oneOf('500ms'), idle: oneOf('3s') }),
     policy: requestPolicy,
   },
@@ -131,12 +136,14 @@ const routeSpec = fc
 /** The one thing that sees no request. */
 const passthroughSpec = fc
   .tuple(plainSpec, plainRule)
-  .map(([{ hostnames, ...spec }, { matches: _matches, policy: _policy, ...only }]) => ({
-    hostnames,
-    ...('ingressClassName' in spec ? { ingressClassName: spec.ingressClassName } : {}),
-    tls: { mode: 'Passthrough' },
-    rules: [only],
-  }));
+  .map(
+    ([{ hostnames, ...spec }, { matches: _m, policy: _p, retry: _r, sessionPersistence: _s, ...only }]) => ({
+      hostnames,
+      ...('ingressClassName' in spec ? { ingressClassName: spec.ingressClassName } : {}),
+      tls: { mode: 'Passthrough' },
+      rules: [only],
+    }),
+  );
 
 const brokenSpec = fc.oneof(
   fc.jsonValue(),

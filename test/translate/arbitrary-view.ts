@@ -6,6 +6,7 @@ import { nodes, serviceObjects, sliceObjects } from './arbitrary-backends.ts';
 import { ingresses } from './arbitrary-ingress.ts';
 import { ages, namespaces, oneOf } from './arbitrary-objects.ts';
 import { ingressRoutes, routeHosts } from './arbitrary-routes.ts';
+import { testSessionKey } from './empty-view.ts';
 import { issuedCertificates, lastGood, secrets } from './arbitrary-secrets.ts';
 
 export const now = '2024-06-01T00:00:00Z';
@@ -49,6 +50,7 @@ export const clusterView: fc.Arbitrary<ClusterView> = fc.record({
   issuedCertificates,
   claims,
   lastGood,
+  sessionKey: fc.constant(testSessionKey),
   now: fc.constant(now),
 });
 

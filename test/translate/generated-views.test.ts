@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Problem } from '#api/problem.ts';
+import { upstreamPolicyOrder } from '#model/upstream-policies.ts';
 import { translate } from '#translate/translate.ts';
 import type { Translation } from '#translate/translation.ts';
 import { clusterView, translateSettings } from './arbitrary-view.ts';
@@ -52,6 +53,28 @@ test('backends with TLS, on the terms of a route and of a Service', () => {
 });
 test('backends of HTTP/2', () =>
   isOften(({ model }) => model.upstreams.some(({ protocol }) => protocol === 'HTTP/2')));
+test('policies of upstreams, each of them', () => {
+  for (const policy of upstreamPolicyOrder)
+    isOften(({ model }) =>
+      model.upstreams.some(({ policies }) => policies.some(({ kind }) => kind === policy)),
+    );
+});
+test('retries, sessions with a key, and limits', () => {
+  for (const filter of ['Retry', 'SessionPersistence', 'ConcurrentRequests'])
+    isOften(({ model }) =>
+      model.hosts.some(({ rules }) =>
+        rules.some(({ filters }) => filters.some(({ kind }) => kind === filter)),
+      ),
+    );
+  isOften(({ model }) => model.keys.length > 0);
+  isOften(({ model }) => model.keys.length === 0 && model.hosts.length > 0);
+});
+test('fallbacks', () =>
+  isOften(({ model }) =>
+    model.hosts.some(({ rules }) =>
+      rules.some(({ backends }) => backends.some(({ kind }) => kind === 'Fallback')),
+    ),
+  ));
 test('DNS names', () =>
   isOften(({ model }) => model.upstreams.some(({ discovery }) => discovery.kind === 'Dns')));
 test('hints of zones', () => isOften(({ model }) => model.zones.length > 0));

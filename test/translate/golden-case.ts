@@ -15,6 +15,7 @@ import type { Certificate, Upstream, VirtualHost } from '#model/route-model.ts';
 import type { Claim, ClusterView, TranslateSettings } from '#translate/cluster-view.ts';
 import { defaultTranslateSettings } from '#translate/defaults.ts';
 import type { Translation } from '#translate/translation.ts';
+import { testSessionKey } from './empty-view.ts';
 import { namesOfAuthorities, testAuthorities } from './test-authorities.ts';
 import { certificateOf, fitPairs, testPairs } from './test-pairs.ts';
 
@@ -74,6 +75,7 @@ function viewOf(objects: readonly KubernetesObject[]): ClusterView {
     nodes: ofKind('Node'),
     issuedCertificates: ofKind('Certificate'),
     lastGood: new Map(lastGood.map((certificate) => [certificate.id, certificate])),
+    sessionKey: testSessionKey,
     claims: new Map(claims.map(([host, claim]) => [host, claimOf(String(claim))])),
     now,
   };
@@ -148,7 +150,7 @@ function withoutUndefined(value: unknown): unknown {
 /** What a case expects. Of the settings only the default backend and certificate are a matter of translation. */
 export function outcomeOf(translation: Translation): unknown {
   const { model, verdicts, claims, certificateRequests, problems } = translation;
-  const { settings, zones, hosts, upstreams, certificates } = model;
+  const { settings, zones, hosts, upstreams, certificates, keys } = model;
   const { fallback, defaultCertificate } = settings;
   return {
     ...(defaultCertificate.kind === 'None' ? {} : { defaultCertificate: defaultCertificate.certificate }),
@@ -157,6 +159,7 @@ export function outcomeOf(translation: Translation): unknown {
     hosts: hosts.map(describeHost),
     upstreams: upstreams.map(describeUpstream),
     ...(certificates.length === 0 ? {} : { certificates: certificates.map(describe) }),
+    ...(keys.length === 0 ? {} : { keys: keys.map(({ id }) => id) }),
     ...(certificateRequests.length === 0
       ? {}
       : { certificateRequests: withoutUndefined(certificateRequests) }),

@@ -2,14 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import { hostKey } from '#model/route-model.ts';
 import { compareText } from '#model/text-order.ts';
 import type { ClusterView } from '#translate/cluster-view.ts';
+import { defaultTranslateSettings } from '#translate/defaults.ts';
 import { translate } from '#translate/translate.ts';
 import { Translator } from '#translate/translator.ts';
 import type { Translation } from '#translate/translation.ts';
 import { history, nextView } from './arbitrary-history.ts';
 import { clusterView, translateSettings } from './arbitrary-view.ts';
+import { route, service, slice, viewOf } from './shop-objects.ts';
 import { bytesOf } from './translation-laws.ts';
 
 /** Lists of a Translator stand in any order. */
@@ -77,3 +80,23 @@ function assertSameValues(after: readonly object[], before: readonly object[]): 
   assert.equal(after.length, before.length);
   for (const each of after) assert.ok(before.includes(each), JSON.stringify(each));
 }
+
+test('terms that nobody said for a while are met again with the endpoints of now', () => {
+  const onTerms = (name: string, policy: object): KubernetesObject => ({
+    ...route(name, ['x.test'], []),
+    spec: { hostnames: ['x.test'], rules: [{ policy, backendRefs: [{ name: 'web', port: 80 }] }] },
+  });
+  // The younger one has the same match, so that no rule of it is served.
+  const [older, younger] = [onTerms('a', {}), onTerms('bb', { circuitBreaker: { maxConnections: 1 } })];
+  const [before, after] = [['fd00::1'], ['fd00::2']].map((addresses) => slice(1, addresses));
+  const translator = new Translator(defaultTranslateSettings);
+  translator.translate(viewOf([older, younger, service, before!]));
+  translator.translate(viewOf([older, service, before!]));
+  translator.translate(viewOf([older, service, after!]));
+  const last = viewOf([younger, service, after!]);
+  const { model } = translator.translate(last);
+  assert.deepEqual(
+    model.upstreams.map(({ endpoints }) => endpoints.map(({ address }) => address)),
+    [['fd00::2']],
+  );
+});

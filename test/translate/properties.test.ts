@@ -7,6 +7,7 @@ import { decode } from '#model/bundle-reader.ts';
 import { compile } from '#route/route-table.ts';
 import type { ClusterView, TranslateSettings } from '#translate/cluster-view.ts';
 import { defaultTranslateSettings } from '#translate/defaults.ts';
+import { hasSessions } from '#model/signing-key.ts';
 import { translate } from '#translate/translate.ts';
 import type { Translation } from '#translate/translation.ts';
 import type { Verdict } from '#translate/verdict.ts';
@@ -153,7 +154,7 @@ test('everything that the model names is in it, and nothing else', () => {
         ...(fallback.kind === 'Rule' ? [fallback.rule] : []),
       ];
       const named = rules.flatMap(({ backends }) =>
-        backends.flatMap((backend) => (backend.kind === 'Upstream' ? [backend.upstream] : [])),
+        backends.flatMap((backend) => (backend.kind === 'Unresolved' ? [] : [backend.upstream])),
       );
       assert.deepEqual(new Set(model.upstreams.map(({ id }) => id)), new Set(named));
       assert.deepEqual(
@@ -163,6 +164,7 @@ test('everything that the model names is in it, and nothing else', () => {
           ...(defaultCertificate.kind === 'None' ? [] : [defaultCertificate.certificate]),
         ]),
       );
+      assert.equal(model.keys.length, Number(rules.some(hasSessions)));
       const isHinted = model.upstreams.some(({ zoneHints }) => zoneHints.length > 0);
       if (!isHinted) assert.deepEqual(model.zones, []);
     }),

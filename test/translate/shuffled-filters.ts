@@ -1,6 +1,6 @@
 // The same object with the lists in another order whose order means nothing: filters, and what is in them and in policies.
 
-const unordered = new Set(['filters', 'remove', 'set', 'add', 'allow', 'deny']);
+const unordered = new Set(['filters', 'remove', 'set', 'add', 'allow', 'deny', 'codes', 'expectedStatuses']);
 
 /** `seed` says which order. */
 export function shuffledFilters<T>(value: T, seed: number): T {

@@ -146,3 +146,31 @@ test('a whole cluster: the youngest is told, and is back when there is room', ()
   const again = translator.translate({ ...all, claims: fewer.claims });
   assert.deepEqual(told(again), told(full));
 });
+
+test('an object that wants a large Service on very many terms is refused before its endpoints are anywhere', () => {
+  const addresses = longestAddresses(10_000);
+  const slices = Array.from({ length: 10 }, (_, index) =>
+    slice(index, addresses.slice(index * 1000, index * 1000 + 1000)),
+  );
+  const greedy = (name: string): KubernetesObject => ({
+    ...route(name, [`${name}.test`], []),
+    spec: {
+      hostnames: [`${name}.test`],
+      rules: Array.from({ length: 64 }, (_, index) => ({
+        matches: [{ path: { value: `/${index}` } }],
+        policy: { circuitBreaker: { maxConnections: name.length * 100 + index } },
+        backendRefs: [{ name: 'web', port: 80 }],
+      })),
+    },
+  });
+  const routes = ['a', 'bb', 'ccc'].map(greedy);
+  const translator = new Translator(defaultTranslateSettings);
+  const { model, verdicts } = translator.translate(viewOf([...routes, service, ...slices]));
+  assert.deepEqual(
+    verdicts.map(({ kind, object }) => `${object.name} ${kind}`),
+    ['a Accepted', 'bb Accepted', 'ccc Rejected'],
+  );
+  // On whatever terms, they are one list.
+  assert.equal(model.upstreams.length, 128);
+  assert.equal(new Set(model.upstreams.map(({ endpoints: list }) => list)).size, 1);
+});

@@ -24,10 +24,11 @@ export function bytesOf(
     chain: digestOf(chain),
     key: digestOf(key.reveal()),
   }));
+  const keys = model.keys.map(({ id, key }) => ({ id, key: digestOf(key.reveal()) }));
   return canonicalJson(
     plain({
       ...rest,
-      model: { ...model, certificates },
+      model: { ...model, certificates, keys },
       verdicts: others,
       claims: Object.fromEntries(claims),
     }),
@@ -64,6 +65,7 @@ export function shuffledView(view: ClusterView): fc.Arbitrary<ClusterView> {
     issuedCertificates: shuffled(view.issuedCertificates),
     claims: shuffledMap(view.claims),
     lastGood: shuffledMap(view.lastGood),
+    sessionKey: fc.constant(view.sessionKey),
     now: fc.constant(view.now),
   });
 }

@@ -5,6 +5,7 @@ import { plainBackend } from '#model/plain-terms.ts';
 import type { Upstream as UpstreamModel } from '#model/route-model.ts';
 import type { SecureTransport, ServerTerms, ServerTrust } from '#transport/secure-transport.ts';
 import { connectFault } from '#upstream/connect-fault.ts';
+import { alone } from '#upstream/surroundings.ts';
 import { Upstream } from '#upstream/upstream.ts';
 import type { ServedUpstream } from '#upstream/upstream.ts';
 
@@ -45,10 +46,13 @@ function model(wanted: Partial<ServedUpstream> = {}): ServedUpstream {
 
 test('the terms are those of the model, with the protocol that it names', () => {
   const asked = new Asked();
-  const upstream = new Upstream(model({ tls: verified('pem') }), '', asked.transport);
+  const upstream = new Upstream(model({ tls: verified('pem') }), { ...alone, secure: asked.transport });
   assert.notEqual(upstream.pick([])?.connector, undefined);
   const system = { kind: 'Verified', serverName: 'h2.test', authorities: { kind: 'System' } } as const;
-  assert.ok(new Upstream(model({ protocol: 'HTTP/2', tls: system }), '', asked.transport).hasEndpoints);
+  assert.ok(
+    new Upstream(model({ protocol: 'HTTP/2', tls: system }), { ...alone, secure: asked.transport })
+      .hasEndpoints,
+  );
   assert.deepEqual(asked.terms, [
     { serverName: 'backend.test', authorities: 'pem', protocols: ['http/1.1'] },
     { serverName: 'h2.test', authorities: undefined, protocols: ['h2'] },
@@ -57,13 +61,13 @@ test('the terms are those of the model, with the protocol that it names', () => 
 
 test('in the clear nothing is asked for', () => {
   const asked = new Asked();
-  assert.equal(new Upstream(model(), '', asked.transport).pick([])?.connector, undefined);
+  assert.equal(new Upstream(model(), { ...alone, secure: asked.transport }).pick([])?.connector, undefined);
   assert.deepEqual(asked.terms, []);
 });
 
 test('endpoints stay with their terms, and are others with other terms', () => {
   const asked = new Asked();
-  const upstream = new Upstream(model(), '', asked.transport);
+  const upstream = new Upstream(model(), { ...alone, secure: asked.transport });
   const others: readonly Partial<ServedUpstream>[] = [
     { tls: verified('pem') },
     { tls: verified('other') },
@@ -73,20 +77,20 @@ test('endpoints stay with their terms, and are others with other terms', () => {
   ];
   for (const wanted of others) {
     const before = upstream.pick([]);
-    upstream.update(model(wanted), '', asked.transport);
+    upstream.update(model(wanted));
     const after = upstream.pick([]);
     assert.notEqual(after, before);
     assert.equal(before?.isRetired, true);
-    upstream.update(model({ ...wanted, loadBalancing: 'LeastRequests' }), 'a', asked.transport);
+    upstream.update(model({ ...wanted, loadBalancing: 'LeastRequests' }));
     assert.equal(upstream.pick([]), after);
   }
 });
 
 test('authorities that the runtime does not take leave no endpoint, until there are others', () => {
   const asked = new Asked();
-  const upstream = new Upstream(model({ tls: verified('broken') }), '', asked.transport);
+  const upstream = new Upstream(model({ tls: verified('broken') }), { ...alone, secure: asked.transport });
   assert.equal(upstream.hasEndpoints, false);
-  upstream.update(model({ tls: verified('pem') }), '', asked.transport);
+  upstream.update(model({ tls: verified('pem') }));
   assert.equal(upstream.hasEndpoints, true);
 });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Endpoint } from '#upstream/endpoint.ts';
 import { plainBackend } from '#model/plain-terms.ts';
+import { alone } from '#upstream/surroundings.ts';
 import { Upstream } from '#upstream/upstream.ts';
 
 const addresses = ['10.0.0.1', '10.0.0.2', '10.0.1.1', '10.0.1.2'];
@@ -31,17 +32,17 @@ function picks(upstream: Upstream, tried: readonly Endpoint[] = []): readonly st
 }
 
 test('a process of a zone uses the endpoints that are meant for it', () => {
-  assert.deepEqual(picks(new Upstream(model(), 'a')), ['10.0.0.1', '10.0.0.2']);
-  assert.deepEqual(picks(new Upstream(model(), 'b')), ['10.0.1.1', '10.0.1.2']);
+  assert.deepEqual(picks(new Upstream(model(), { ...alone, zone: 'a' })), ['10.0.0.1', '10.0.0.2']);
+  assert.deepEqual(picks(new Upstream(model(), { ...alone, zone: 'b' })), ['10.0.1.1', '10.0.1.2']);
 });
 
 test('without a zone, or in one that has no hint, all of them are used', () => {
   assert.deepEqual(picks(new Upstream(model())), addresses);
-  assert.deepEqual(picks(new Upstream(model(), 'c')), addresses);
+  assert.deepEqual(picks(new Upstream(model(), { ...alone, zone: 'c' })), addresses);
 });
 
 test('a retry leaves the zone when all of it has been tried', () => {
-  const upstream = new Upstream(model(), 'a');
+  const upstream = new Upstream(model(), { ...alone, zone: 'a' });
   const tried: Endpoint[] = [];
   for (let attempt = 0; attempt < addresses.length; attempt++) {
     const next = upstream.pick(tried);
@@ -53,16 +54,19 @@ test('a retry leaves the zone when all of it has been tried', () => {
 });
 
 test('an endpoint of the zone that terminates is not used while another is ready; then the other zones are', () => {
-  assert.deepEqual(picks(new Upstream(model([0]), 'a')), ['10.0.0.2']);
-  assert.deepEqual(picks(new Upstream(model([0, 1]), 'a')), ['10.0.1.1', '10.0.1.2']);
+  assert.deepEqual(picks(new Upstream(model([0]), { ...alone, zone: 'a' })), ['10.0.0.2']);
+  assert.deepEqual(picks(new Upstream(model([0, 1]), { ...alone, zone: 'a' })), ['10.0.1.1', '10.0.1.2']);
 });
 
 test('another zone takes hold with the next update, and pools stay', () => {
-  const upstream = new Upstream(model(), 'a');
+  const surroundings = { ...alone, zone: 'a' };
+  const upstream = new Upstream(model(), surroundings);
   const first = upstream.pick([]);
-  upstream.update(model(), 'b');
+  surroundings.zone = 'b';
+  upstream.update(model());
   assert.deepEqual(picks(upstream), ['10.0.1.1', '10.0.1.2']);
-  upstream.update(model(), 'a');
+  surroundings.zone = 'a';
+  upstream.update(model());
   const again = new Set(Array.from({ length: 10 }, () => upstream.pick([])));
   assert.ok(first !== undefined && again.has(first));
 });
