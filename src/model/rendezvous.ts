@@ -1,7 +1,7 @@
 // Highest random weight: everybody who hashes the same key over the same names finds the same one, and when a name comes or
 // goes only the keys move that have to (Thaler and Ravishankar, 1998).
 //
-// There is no table to build or to keep: one multiplication or two for each name at each choice. 10 endpoints take 60 ns,
+// There is no table to build or to keep: one multiplication or two for each name at each choice. 10 endpoints take 74 ns,
 // 1000 take 3 us, and leaving some out costs nothing.
 
 /** 32 bits, of UTF-16 units: FNV-1a, then mixed, since its high bits depend on few of the text's. */
