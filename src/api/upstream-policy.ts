@@ -11,8 +11,8 @@ const zoneWords = ['Hinted', 'Always', 'Never'] as const;
 const probeTypes = ['HTTP', 'TCP', 'GRPC'] as const;
 
 const mostMs = 86_400_000;
-/** Also of one that says nothing of how often. */
-const usualIntervalMs = 10_000;
+/** Of a check that does not say how often: its timeout is judged by it. */
+export const usualIntervalMs = 10_000;
 
 export interface ConsistentHash {
   readonly type: (typeof hashTypes)[number];

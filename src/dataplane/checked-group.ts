@@ -90,8 +90,3 @@ export function checkedUpstreams({
   const group = `${servicePort} ${terms.digest('base64url')}`;
   return [{ id, group, protocol, tls, check, isNamed: discovery.kind === 'Dns', endpoints }];
 }
-
-/** How workers know an endpoint of an upstream. */
-export function endpointKey({ address, port }: Pick<Endpoint, 'address' | 'port'>): string {
-  return `${address} ${port}`;
-}

@@ -5,10 +5,11 @@
 //
 // Upstreams that are the same Service port and are checked on the same terms share their checks: a change of what else is
 // asked of them makes another upstream, and forgets nothing. An endpoint is forgotten when no upstream has it any more.
+import { endpointKey } from '#model/route-model.ts';
 import type { Endpoint } from '#model/route-model.ts';
 import type { ProbeTerms } from '#upstream/health-probe.ts';
 import type { ProbeOutcome, Prober, ProbeResult } from '#upstream/prober.ts';
-import { CheckedEndpoint, CheckedGroup, endpointKey } from './checked-group.ts';
+import { CheckedEndpoint, CheckedGroup } from './checked-group.ts';
 import type { CheckedUpstream, EndpointState } from './checked-group.ts';
 import { FairSlots } from './fair-slots.ts';
 import { UnwellNews } from './unwell-news.ts';

@@ -18,7 +18,7 @@ export interface TableHead {
   readonly hasSecuredUpstreams: boolean;
   /** Where this process runs; empty: nobody knows, or it does not matter to any endpoint. */
   readonly zone: string;
-  /** By which sessions are signed, in base64; empty: no rule has any. */
+  /** By which sessions are signed, in base64; empty until some rule has any. */
   readonly sessionKey: string;
 }
 

@@ -236,6 +236,11 @@ export function endpointText({ address, port }: Pick<Endpoint, 'address' | 'port
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
+/** What tells the endpoints of an upstream apart, in one thread and between threads. */
+export function endpointKey({ address, port }: Pick<Endpoint, 'address' | 'port'>): string {
+  return `${address} ${port}`;
+}
+
 /** The identity of a host in a model: what a reader calls it and what buckets hash. */
 export function hostKey(pattern: HostPattern): string {
   switch (pattern.kind) {

@@ -1,4 +1,5 @@
 // Every default of the API, in one place: the CRD has none, so that stored objects equal applied ones.
+import { usualIntervalMs } from '#api/upstream-policy.ts';
 import { defaultLoadBalancing, defaultSettings } from '#model/default-settings.ts';
 import type { DoubtfulPath, Timeouts } from '#model/route-model.ts';
 import type { TranslateSettings } from './cluster-view.ts';
@@ -34,7 +35,7 @@ export function timeoutsWithDefaults(given: {
 }
 
 export const defaultHealthCheck = {
-  intervalMs: 10_000,
+  intervalMs: usualIntervalMs,
   timeoutMs: 1000,
   healthyThreshold: 1,
   unhealthyThreshold: 3,

@@ -65,7 +65,7 @@ export function termsOfPolicies(
     zonePreference: balancing?.zonePreference ?? 'Hinted',
     policies,
   };
-  return canonicalJson(keyed(terms)) === canonicalJson(keyed(unsaid)) ? undefined : terms;
+  return hasPolicies(terms) ? terms : undefined;
 }
 
 /** Terms of a reference on top of those of its rule. */
@@ -79,9 +79,14 @@ export function withTls(
 /** `shop/web:443 as api.internal trusting system with 1f0c...`: what is said, or the beginning of its digest. */
 export function idOnTerms(id: string, terms: UpstreamTerms): string {
   const { tls, ...others } = terms;
-  const policies = canonicalJson(keyed({ ...others, tls: undefined }));
-  const isPlain = policies === canonicalJson(keyed(unsaid));
-  return `${id}${tls?.kind === 'Verified' ? tlsText(tls) : ''}${isPlain ? '' : ` with ${digestOf(policies)}`}`;
+  const spoken = tls?.kind === 'Verified' ? `${id}${tlsText(tls)}` : id;
+  if (!hasPolicies(terms)) return spoken;
+  return `${spoken} with ${digestOf(canonicalJson(keyed({ ...others, tls: undefined })))}`;
+}
+
+/** Something is said beyond how endpoints are spoken to. */
+function hasPolicies({ loadBalancing, zonePreference, policies }: UpstreamTerms): boolean {
+  return loadBalancing !== undefined || zonePreference !== unsaid.zonePreference || policies.length > 0;
 }
 
 /** The upstream in which the endpoints of another are treated on terms of their own: `shop/web:443`. */

@@ -109,7 +109,7 @@ function lastError(): number {
 }
 
 /** Bytes that stay where they are. */
-function lasting(bytes: number): ArrayBuffer {
+export function lasting(bytes: number): ArrayBuffer {
   return new ArrayBuffer(Math.max(bytes, 4096));
 }
 

@@ -3,6 +3,8 @@
 // As in libc.ts: whatever C writes to, or keeps a pointer to, stands on an ArrayBuffer of its own and lives as long as the
 // thread. Symbols of Bun's own BoringSSL cannot get in between: it exports none.
 
+import { lasting } from './libc.ts';
+
 /** An address of C. Never 0: what is not there is null. */
 export type Pointer = number & { readonly pointer: unique symbol };
 
@@ -221,7 +223,7 @@ if (libssl.OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT
 
 /** Bytes that stay where they are. */
 export function lastingBytes(size: number): Buffer {
-  return Buffer.from(new ArrayBuffer(Math.max(size, 4096)), 0, size);
+  return Buffer.from(lasting(size), 0, size);
 }
 
 /** Within the call only, unless the bytes are lasting ones. Throws for a range that is not one of `bytes`. */
@@ -248,7 +250,7 @@ export function textAt(pointer: Pointer, length: number): string {
   return text;
 }
 
-const cells = new Uint32Array(new ArrayBuffer(4096));
+const cells = new Uint32Array(lasting(16));
 /** Two places for C to leave an address or a number in, in 64 bits, of which numbers fill the lower half at most. */
 export const firstCell = ffi.ptr(cells, 0);
 export const secondCell = ffi.ptr(cells, 8);

@@ -1,5 +1,5 @@
 // One endpoint of an upstream: the requests it is serving, the idle connections to it, and what is held against it.
-import { endpointText } from '#model/route-model.ts';
+import { endpointKey, endpointText } from '#model/route-model.ts';
 import type { Endpoint as EndpointModel, Upstream } from '#model/route-model.ts';
 import { Http2Pool } from './http2-pool.ts';
 import type { Http2UpstreamConnection } from './http2-upstream-connection.ts';
@@ -74,7 +74,7 @@ export class Endpoint {
   ) {
     this.#home = home;
     this.sinceMs = sinceMs;
-    this.seed = hashText(`${model.address} ${model.port}`);
+    this.seed = hashText(endpointKey(model));
     this.address = model.address;
     this.port = model.port;
     this.state = model.state;

@@ -2,11 +2,8 @@
 //
 // Which endpoints come first:  of this zone and usable > usable > the others, or terminating ones where none is ready
 // Usable is one that checks find well and that is not ejected.
-import type {
-  Endpoint as EndpointModel,
-  LoadBalancing,
-  Upstream as UpstreamModel,
-} from '#model/route-model.ts';
+import { endpointKey } from '#model/route-model.ts';
+import type { LoadBalancing, Upstream as UpstreamModel } from '#model/route-model.ts';
 import type { OutlierEjection, UpstreamPolicyKind, UpstreamPolicyOf } from '#model/upstream-policies.ts';
 import { Circuit } from './circuit.ts';
 import type { Waiter } from './circuit.ts';
@@ -77,12 +74,12 @@ export class Upstream implements EndpointHome {
     this.#agree(model);
     this.#takePolicies(model);
     const known = new Map(
-      [...this.#ready, ...this.#terminating].map((endpoint) => [keyOf(endpoint), endpoint]),
+      [...this.#ready, ...this.#terminating].map((endpoint) => [endpointKey(endpoint), endpoint]),
     );
     const next = new Map<string, Endpoint>();
     const sinceMs = this.#hasBegun ? this.#surroundings.now() : -Infinity;
     for (const each of this.#isUntrustable ? [] : model.endpoints) {
-      const key = keyOf(each);
+      const key = endpointKey(each);
       const endpoint = known.get(key) ?? new Endpoint(this, each, model.protocol, this.#connector, sinceMs);
       known.delete(key);
       endpoint.state = each.state;
@@ -98,7 +95,7 @@ export class Upstream implements EndpointHome {
     const hinted = zone === '' ? undefined : model.zoneHints.find((hint) => hint.zone === zone);
     this.#local = (hinted?.endpoints ?? []).flatMap((index) => {
       const each = model.endpoints[index];
-      const endpoint = each === undefined ? undefined : next.get(keyOf(each));
+      const endpoint = each === undefined ? undefined : next.get(endpointKey(each));
       return endpoint?.state === 'Ready' ? [endpoint] : [];
     });
     this.#sortOut();
@@ -109,7 +106,7 @@ export class Upstream implements EndpointHome {
   /** All endpoints, as `address port`, that checks find unwell. */
   setUnwell(keys: ReadonlySet<string>): void {
     this.#unwell = keys;
-    for (const endpoint of this.#ready) endpoint.isUnwell = keys.has(keyOf(endpoint));
+    for (const endpoint of this.#ready) endpoint.isUnwell = keys.has(endpointKey(endpoint));
     this.#sortOut();
   }
 
@@ -311,10 +308,6 @@ export class Upstream implements EndpointHome {
     this.#usable = areAll ? this.#ready : this.#ready.filter(isUsable);
     this.#usableLocal = areAll ? this.#local : this.#local.filter(isUsable);
   }
-}
-
-function keyOf({ address, port }: Pick<EndpointModel, 'address' | 'port'>): string {
-  return `${address} ${port}`;
 }
 
 function isBusy(endpoint: Endpoint): boolean {

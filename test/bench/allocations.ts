@@ -17,6 +17,7 @@ import { TimerWheel } from '#transport/timer-wheel.ts';
 import { nodeTransport } from '#transport/node.ts';
 import { Upstream } from '#upstream/upstream.ts';
 import { host, upstream } from '../dataplane/models.ts';
+import { silentObserver } from '../proxy/silent-observer.ts';
 
 const seconds = Number(process.env['BENCH_SECONDS'] ?? 4);
 
@@ -44,14 +45,7 @@ async function main(): Promise<void> {
   const backendPort = await startBackend();
   let requests = 0;
   const observer = {
-    onConnectionOpen: () => {},
-    onConnectionClose: () => {},
-    onConnectionRefused: () => {},
-    onConnectionDisplaced: () => {},
-    onHandshakeEnd: () => {},
-    onHttp2Error: () => {},
-    onPassthroughEnd: () => {},
-    onExchangeStart: () => {},
+    ...silentObserver,
     onExchangeEnd: () => {
       requests++;
     },

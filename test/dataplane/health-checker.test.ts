@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { checkedUpstreams, endpointKey } from '#dataplane/checked-group.ts';
+import { checkedUpstreams } from '#dataplane/checked-group.ts';
+import { endpointKey } from '#model/route-model.ts';
 import type { CheckedUpstream } from '#dataplane/checked-group.ts';
 import { HealthChecker } from '#dataplane/health-checker.ts';
 import type { HealthCheckerOptions } from '#dataplane/health-checker.ts';

@@ -24,6 +24,12 @@ function cookieOf({ headers }: Answer): string | undefined {
   return headers['set-cookie']?.split(';')[0];
 }
 
+/** A rule that has sessions, to all of these. */
+function cookieScene(shops: readonly Backend[]): string {
+  const ports = shops.map(({ port }) => port);
+  return yaml(simpleRoute(host, 'shop', cookieRule), ...service('shop', ports));
+}
+
 interface User {
   cookie: string;
   backend: string;
@@ -38,17 +44,7 @@ async function visit(port: number, user?: User): Promise<User> {
 
 test('a user stays where the first request went, whatever worker takes the next ones', async (context) => {
   const shops = await backends(context, 4);
-  const flint = await startFlint(
-    context,
-    yaml(
-      simpleRoute(host, 'shop', cookieRule),
-      ...service(
-        'shop',
-        shops.map(({ port }) => port),
-      ),
-    ),
-    ['--workers', '2'],
-  );
+  const flint = await startFlint(context, cookieScene(shops), ['--workers', '2']);
   const answer = await request(flint.httpPort, host, '/');
   assert.match(
     answer.headers['set-cookie'] ?? '',
@@ -114,16 +110,7 @@ test('a canary that grows takes over whom it needs and nobody leaves it', async 
 
 test('a cookie on a line of its own, behind another, is found', async (context) => {
   const shops = await backends(context, 2);
-  const flint = await startFlint(
-    context,
-    yaml(
-      simpleRoute(host, 'shop', cookieRule),
-      ...service(
-        'shop',
-        shops.map(({ port }) => port),
-      ),
-    ),
-  );
+  const flint = await startFlint(context, cookieScene(shops));
   const user = await visit(flint.httpPort);
   const headers = `Cookie: a=b\r\nCookie: ${user.cookie}\r\n`;
   for (let turn = 0; turn < 4; turn++) {
@@ -134,16 +121,7 @@ test('a cookie on a line of its own, behind another, is found', async (context) 
 
 test('a forged cookie is none: a new session begins', async (context) => {
   const shops = await backends(context, 2);
-  const flint = await startFlint(
-    context,
-    yaml(
-      simpleRoute(host, 'shop', cookieRule),
-      ...service(
-        'shop',
-        shops.map(({ port }) => port),
-      ),
-    ),
-  );
+  const flint = await startFlint(context, cookieScene(shops));
   const user = await visit(flint.httpPort);
   const forged = `${user.cookie.slice(0, -4)}AAAA`;
   const answer = await request(flint.httpPort, host, '/', { headers: `Cookie: ${forged}\r\n` });

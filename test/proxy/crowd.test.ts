@@ -7,9 +7,10 @@ import { clientKey } from '#proxy/client-share.ts';
 import { Crowd } from '#proxy/crowd.ts';
 import type { OpenConnection } from '#proxy/open-connection.ts';
 import { ProxyContext } from '#proxy/proxy-context.ts';
-import type { ProxyObserver, Refusal } from '#proxy/proxy-context.ts';
+import type { Refusal } from '#proxy/proxy-context.ts';
 import { nodeTransport } from '#transport/node.ts';
 import { TimerWheel } from '#transport/timer-wheel.ts';
+import { silentObserver } from './silent-observer.ts';
 
 let looks = 0;
 
@@ -45,18 +46,6 @@ class Scene {
   nowMs = 10_000;
 
   constructor(most: number, trusted: readonly string[] = [], introducers: readonly string[] = []) {
-    const ignore = (): void => {};
-    const observer: ProxyObserver = {
-      onConnectionOpen: ignore,
-      onConnectionClose: ignore,
-      onConnectionRefused: ignore,
-      onConnectionDisplaced: ignore,
-      onHandshakeEnd: ignore,
-      onHttp2Error: ignore,
-      onExchangeStart: ignore,
-      onExchangeEnd: ignore,
-      onPassthroughEnd: ignore,
-    };
     const now = (): number => this.nowMs;
     class Context extends ProxyContext {
       override now(): number {
@@ -64,7 +53,7 @@ class Scene {
       }
     }
     const [timers, proxies, peers] = [new TimerWheel(), new IpRanges(trusted), new IpRanges(introducers)];
-    this.context = new Context(nodeTransport, timers, defaultParserLimits, observer, proxies, peers);
+    this.context = new Context(nodeTransport, timers, defaultParserLimits, silentObserver, proxies, peers);
     this.crowd = new Crowd(this.context, most);
   }
 

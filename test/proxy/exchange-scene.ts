@@ -18,6 +18,7 @@ import { alone } from '#upstream/surroundings.ts';
 import { Upstream } from '#upstream/upstream.ts';
 import type { ServedUpstream } from '#upstream/upstream.ts';
 import { usualLimits } from '../h2/session-recorder.ts';
+import { silentObserver } from './silent-observer.ts';
 
 const limits = { ...usualLimits, chunkExtensionBytes: 4096, trailerBytes: 8192 };
 const tickMs = 50;
@@ -92,17 +93,9 @@ export class Scene {
   readonly #actions: (() => void)[] = [];
 
   constructor({ protocol = 'HTTP/1.1', endpoints = 1, breaker, timeouts, filters = [] }: Terms) {
-    const ignore = (): void => {};
     const observer: ProxyObserver = {
-      onConnectionOpen: ignore,
-      onConnectionClose: ignore,
-      onConnectionRefused: ignore,
-      onConnectionDisplaced: ignore,
-      onHandshakeEnd: ignore,
-      onHttp2Error: ignore,
-      onExchangeStart: ignore,
+      ...silentObserver,
       onExchangeEnd: ({ status, fault }) => void this.ended.push(`${status} ${fault ?? 'fine'}`),
-      onPassthroughEnd: ignore,
     };
     const now = (): number => this.nowMs;
     class Context extends ProxyContext {

@@ -6,29 +6,17 @@ import { IpRanges } from '#http/ip-ranges.ts';
 import { Http2Connection } from '#proxy/http2-connection.ts';
 import { Peer } from '#proxy/peer.ts';
 import { ProxyContext } from '#proxy/proxy-context.ts';
-import type { ProxyObserver } from '#proxy/proxy-context.ts';
 import { TimerWheel } from '#transport/timer-wheel.ts';
 import type { Socket, SocketEvents, Transport } from '#transport/transport.ts';
 import { FrameParser } from '../h2/frame-notation.ts';
 import { usualLimits } from '../h2/session-recorder.ts';
+import { silentObserver } from './silent-observer.ts';
 
 const limits = { ...usualLimits, chunkExtensionBytes: 4096, trailerBytes: 8192 };
 
 /** From src/proxy/http2-connection.ts. */
 const lookMs = 30_000;
 const stepMs = 1000;
-
-const observer: ProxyObserver = {
-  onConnectionOpen() {},
-  onConnectionClose() {},
-  onConnectionRefused() {},
-  onConnectionDisplaced() {},
-  onHandshakeEnd() {},
-  onHttp2Error() {},
-  onExchangeStart() {},
-  onExchangeEnd() {},
-  onPassthroughEnd() {},
-};
 
 /** Whatever is written stays pending until `drain`. */
 class SlowSocket implements Socket {
@@ -84,7 +72,7 @@ class Scene {
       }
     }
     const nobody = new IpRanges([]);
-    const context = new Context(transport, this.#wheel, limits, observer, nobody, nobody);
+    const context = new Context(transport, this.#wheel, limits, silentObserver, nobody, nobody);
     const owner = { onConnectionIntroduced: () => true, onConnectionReplaced() {}, onConnectionClosed() {} };
     const peer = new Peer(context, this.socket.remoteAddress, 'http');
     this.connection = new Http2Connection(context, owner, this.socket, peer);
