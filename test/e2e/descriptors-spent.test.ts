@@ -63,7 +63,7 @@ describe('descriptors spent', { concurrency: 3 }, () => {
         () => descriptorsOf(flint.pid),
         (count) => count <= descriptorsBefore,
       );
-      assert.equal(left, descriptorsBefore, 'descriptors are left');
+      assert.ok(left <= descriptorsBefore, `${left - descriptorsBefore} descriptors are left`);
       assert.deepEqual(await statusesOf(openMany(flint, 30)), [200]);
       assert.equal((await flint.admin('/readyz')).status, 200);
       // A worker that had died would have been replaced, with a word about it.
@@ -88,6 +88,8 @@ describe('descriptors spent', { concurrency: 3 }, () => {
     const flint = await flintWithFewDescriptors(context);
     const early = openMany(flint, 20);
     assert.deepEqual(await statusesOf(early), [200]);
+    // Who has only just been answered is spared: a flood within that time finds nobody idle.
+    await pause(300);
     const clients = await flood(flint, '');
     assert.deepEqual(await statusesOf(openMany(flint, 10)), [200]);
     const left = await eventually(
