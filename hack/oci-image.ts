@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { constants, createGzip, createZstdCompress } from 'node:zlib';
+import type { ZstdCompress } from 'node:zlib';
 import { tarOf } from './tar.ts';
 import type { TarEntry } from './tar.ts';
 
@@ -23,8 +24,11 @@ export interface Layer {
   readonly entries: readonly TarEntry[];
   /** What made it, for `history`. */
   readonly createdBy: string;
-  readonly compression?: 'gzip' | 'zstd';
+  /** Default: gzip. */
+  readonly compression?: Compression;
 }
+
+export type Compression = { readonly kind: 'gzip' } | { readonly kind: 'zstd'; readonly level: number };
 
 export interface Image {
   /** With a host or a folder before the first slash, and a tag: `flint.local/flint-proxy:0.1.0`. */
@@ -138,7 +142,10 @@ export async function writeImage(image: Image, path: string): Promise<WrittenIma
 }
 
 /** Only the compressed layer is held in memory. */
-async function pack({ entries, compression = 'gzip' }: Layer, seconds: number): Promise<PackedLayer> {
+async function pack(
+  { entries, compression = { kind: 'gzip' } }: Layer,
+  seconds: number,
+): Promise<PackedLayer> {
   const inside = createHash('sha256');
   let unpackedBytes = 0;
   const tar = async function* (): AsyncGenerator<Uint8Array> {
@@ -149,20 +156,22 @@ async function pack({ entries, compression = 'gzip' }: Layer, seconds: number): 
     }
   };
   const pieces: Buffer[] = [];
-  const compressor = compression === 'gzip' ? createGzip({ level: 6 }) : createZstdCompress(zstdOptions);
+  const compressor = compression.kind === 'gzip' ? createGzip({ level: 6 }) : zstd(compression.level);
   for await (const piece of Readable.from(tar()).compose(compressor)) pieces.push(piece as Buffer);
   const blob = Buffer.concat(pieces);
   // The tenth byte of gzip names the operating system; 255 is "unknown" (RFC 1952 2.3.1), the same everywhere.
-  if (compression === 'gzip') blob[9] = 255;
+  if (compression.kind === 'gzip') blob[9] = 255;
   return {
-    descriptor: descriptorOf(`${types.layer}+${compression}`, blob),
+    descriptor: descriptorOf(`${types.layer}+${compression.kind}`, blob),
     blob,
     diffId: `sha256:${inside.digest('hex')}`,
     unpackedBytes,
   };
 }
 
-const zstdOptions = { params: { [constants.ZSTD_c_compressionLevel]: 12 } };
+function zstd(level: number): ZstdCompress {
+  return createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: level } });
+}
 
 function fileEntry(path: string, content: Uint8Array): TarEntry {
   return { kind: 'file', path, mode: 0o644, content };

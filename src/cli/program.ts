@@ -1,5 +1,6 @@
 // The command line: which commands there are. Each is loaded when it is called, so that none pays for another.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import manifest from '#package.json' with { type: 'json' };
 import { parseCidr } from '#http/ip-ranges.ts';
 import { proxySelector, routesNamespace, systemNamespace } from '#model/wire-names.ts';
 import { waitForStop } from './stop-signal.ts';
@@ -26,6 +27,7 @@ export async function program(args: readonly string[], terminal: Terminal): Prom
 export function createProgram(terminal: Terminal, setCode: (code: number) => void): Command {
   const root = new Command('flint')
     .description('A Kubernetes ingress controller: no webhooks, no reloads, no dropped connections.')
+    .version(manifest.version)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.stdout(text),

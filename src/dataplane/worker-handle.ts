@@ -1,5 +1,6 @@
 // One worker thread as the main thread sees it: a queue of one request at a time, and the table that it serves.
 import { once } from 'node:events';
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { transport } from '#transport/current.ts';
 import type { ListenOptions } from '#transport/transport.ts';
@@ -28,8 +29,8 @@ export interface WorkerHandleEvents {
 }
 
 export class WorkerHandle {
-  /** What a thread runs; a test of threads that misbehave has another one. */
-  static script: URL = new URL('./worker.ts', import.meta.url);
+  /** What a thread runs, beside this file in a checkout as in a bundle; a test of threads that misbehave has another one. */
+  static script: URL = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
   readonly metrics: SharedArrayBuffer;
   readonly vitals: VitalsReader;
   /** It is being ended because its loop stands still. */

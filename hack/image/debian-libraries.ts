@@ -1,0 +1,56 @@
+// The shared libraries that a runtime and its TLS need, from Debian's packages: what an image has of an operating system.
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { entriesOf } from '../tar.ts';
+import type { Runtime } from './images.ts';
+
+export interface DebianPackage {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Of Debian 12. By OpenSSL the data plane speaks TLS on Bun; Node has its own inside. */
+const packagesOf: Readonly<Record<Runtime, readonly string[]>> = {
+  bun: ['libc6', 'libssl3'],
+  node: ['libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'],
+};
+
+/** Of what these packages hold: what the runtimes are linked to, what resolves names, and under which licence it is. */
+const wanted =
+  /(?:^|\/)(?:ld-linux[\w-]*|lib(?:c|m|dl|pthread|rt|resolv|nss_dns|nss_files|ssl|crypto|stdc\+\+|gcc_s|atomic))\.so[\d.]*$|^usr\/share\/doc\/[^/]+\/copyright$/;
+
+/**
+ * Puts them where they lie on Debian, below `folder`. The packages are the newest that this machine's lists name: a fixed
+ * version would be a version with known holes. Throws where there are none of Debian's: the Dockerfile works anywhere.
+ */
+export function writeLibraries(runtime: Runtime, folder: string): readonly DebianPackage[] {
+  const work = mkdtempSync(join(tmpdir(), 'flint-libraries-'));
+  try {
+    try {
+      execFileSync('apt-get', ['download', '--quiet', ...packagesOf[runtime]], { cwd: work, stdio: 'pipe' });
+    } catch (cause) {
+      throw new Error(
+        `the packages ${packagesOf[runtime].join(', ')} come from Debian 12 by apt-get, and it has failed here; the Dockerfile builds the same image`,
+        { cause },
+      );
+    }
+    const unpacked = join(work, 'unpacked');
+    const packages = readdirSync(work).map((archive) => {
+      execFileSync('dpkg-deb', ['-x', archive, unpacked], { cwd: work });
+      const [name = '', version = ''] = archive.split('_');
+      return { name, version: decodeURIComponent(version) };
+    });
+    for (const entry of entriesOf(unpacked)) {
+      if (entry.kind === 'directory' || !wanted.test(entry.path)) continue;
+      const place = join(folder, entry.path);
+      mkdirSync(dirname(place), { recursive: true });
+      if (entry.kind === 'symlink') symlinkSync(entry.target, place);
+      else copyFileSync(join(unpacked, entry.path), place);
+    }
+    return packages;
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
