@@ -1,6 +1,6 @@
 // `make image`: the images as files, without a docker engine.
 //
-//   hack/runtime node hack/image/build.ts [--to FOLDER] [--registry HOST] [--quick] [IMAGE...]
+//   hack/runtime node hack/image/build.ts [--to FOLDER] [--registry HOST] [--tag TAG] [--quick] [IMAGE...]
 //
 // Each is an OCI image layout in a tar, which `ctr images import`, podman, skopeo and crane read. --quick packs less well.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -47,8 +47,8 @@ export async function buildImage(plan: ImagePlan, options: BuildOptions): Promis
           { entries: entriesOf(files.runtime), createdBy: `the runtime: ${plan.runtime}`, compression },
           { entries: entriesOf(files.flint), createdBy: `flint ${version}`, compression },
         ],
-        config: imageConfig(plan),
-        annotations: labels(plan),
+        config: imageConfig(plan, options.tag),
+        annotations: labels(plan, options.tag),
       },
       file,
     );
@@ -68,12 +68,13 @@ if (import.meta.main) {
     options: {
       to: { type: 'string', default: '.cache/images' },
       registry: { type: 'string', default: 'localhost' },
+      tag: { type: 'string', default: version },
       quick: { type: 'boolean', default: false },
     },
   });
   const plans = positionals.length === 0 ? imagePlans : positionals.map(imagePlan);
   for (const plan of plans) {
-    const options = { registry: values.registry, tag: version, folder: values.to, isQuick: values.quick };
+    const options = { registry: values.registry, tag: values.tag, folder: values.to, isQuick: values.quick };
     const { reference, file, digest, bytes, unpackedBytes } = await buildImage(plan, options);
     process.stdout.write(
       `${reference}  ${megabytes(bytes)} to pull, ${megabytes(unpackedBytes)} unpacked\n  ${file}\n  ${digest}\n`,

@@ -65,7 +65,7 @@ export function entrypoint(plan: ImagePlan): readonly string[] {
   return [`/${runtimePath(plan.runtime)}`, ...plan.flags, `/${bundleFolder}/main.js`];
 }
 
-export function imageConfig(plan: ImagePlan): ImageConfig {
+export function imageConfig(plan: ImagePlan, tag: string = version): ImageConfig {
   return {
     User: `${userId}:${userId}`,
     Entrypoint: entrypoint(plan),
@@ -73,14 +73,14 @@ export function imageConfig(plan: ImagePlan): ImageConfig {
     Env: Object.entries(plan.environment).map(([name, value]) => `${name}=${value}`),
     WorkingDir: '/',
     ExposedPorts: Object.fromEntries(plan.ports.map((port) => [`${port}/tcp`, {}])),
-    Labels: labels(plan),
+    Labels: labels(plan, tag),
   };
 }
 
-export function labels(plan: ImagePlan): Readonly<Record<string, string>> {
+export function labels(plan: ImagePlan, tag: string): Readonly<Record<string, string>> {
   return {
     'org.opencontainers.image.title': plan.title,
-    'org.opencontainers.image.version': version,
+    'org.opencontainers.image.version': tag,
     'org.opencontainers.image.licenses': 'Apache-2.0',
   };
 }
