@@ -1,0 +1,93 @@
+// From the start of a data-plane process to its readiness, with a thousand routes stored on a real API server: as an image
+// runs it, from a bundle, and from source. Prints a table in Markdown.
+//
+//   make bench-ready
+import { execFileSync, spawn } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { request } from '../e2e/http-client.ts';
+import { service, simpleRoute } from '../e2e/manifests.ts';
+import { TestCluster, moment, whyNoCluster } from '../cluster/test-cluster.ts';
+
+const routes = 1000;
+const rounds = Number(process.env['BENCH_ROUNDS'] ?? 9);
+const address = '10.213.1.99';
+const root = new URL('../../', import.meta.url).pathname;
+const runtime = join(root, 'hack/runtime');
+
+const missing = whyNoCluster();
+if (missing !== undefined) {
+  process.stderr.write(`no measurement: ${missing}\n`);
+  process.exit(1);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'flint-ready-'));
+const account = join(folder, 'account');
+const cluster = await TestCluster.start(0);
+try {
+  for (const object of service('bench', [19_000], '10.213.2.1')) await cluster.create(object);
+  for (let number = 0; number < routes; number++)
+    await cluster.create(simpleRoute(`sample-${number}.test`, 'bench'));
+  const operator = await cluster.startOperator();
+  await operator.until(() => operator.said('published'));
+  await moment(1000);
+  mkdirSync(account);
+  writeFileSync(join(account, 'token'), await cluster.api.tokenOf('flint-system', 'flint-proxy'));
+  copyFileSync(cluster.api.caFile, join(account, 'ca.crt'));
+
+  const sides = (['bun', 'node'] as const).flatMap((on) => {
+    const bundle = join(folder, on, 'lib/flint');
+    execFileSync(runtime, ['bun', join(root, 'hack/image/bundle.ts'), 'proxy', on, bundle]);
+    return [
+      { name: `bundle on ${on}`, command: [on, join(bundle, 'main.js')], times: [] as number[] },
+      { name: `source on ${on}`, command: [on, join(root, 'src/main.ts')], times: [] as number[] },
+    ];
+  });
+  for (let round = 0; round < rounds; round++)
+    for (const side of sides) side.times.push(await untilReady(side.command));
+  process.stdout.write(
+    ['| from start to ready, 1000 routes | median | fastest | slowest |', '|---|---|---|---|', ''].join('\n'),
+  );
+  for (const { name, times } of sides) {
+    const sorted = times.toSorted((a, b) => a - b).map((time) => `${Math.round(time)} ms`);
+    process.stdout.write(`| ${name} | ${sorted[rounds >> 1]} | ${sorted[0]} | ${sorted.at(-1)} |\n`);
+  }
+} finally {
+  await cluster.stop();
+  rmSync(folder, { recursive: true });
+}
+process.exit(0);
+
+/** In milliseconds, until /readyz says 200 and a request by one of the routes is answered in the name of its rule. */
+async function untilReady(command: readonly string[]): Promise<number> {
+  const { hostname, port } = new URL(cluster.api.url);
+  const listening = ['--http', `${address}:8080`, '--https', `${address}:8443`, '--admin', `${address}:9901`];
+  const options = ['proxy', '--service-account', account, ...listening, '--workers', '2', '--access-log', 'off'];
+  const startedMs = performance.now();
+  const child = spawn(runtime, [...command, ...options], {
+    env: { ...process.env, KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port },
+    stdio: 'ignore',
+  });
+  try {
+    while (!(await isReady())) await moment(1);
+    const takenMs = performance.now() - startedMs;
+    const { status } = await request({ host: address, port: 8080 }, `sample-${routes - 1}.test`, '/');
+    if (status === 404) throw new Error('ready without its routes');
+    return takenMs;
+  } finally {
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+async function isReady(): Promise<boolean> {
+  try {
+    const answer = await fetch(`http://${address}:9901/readyz`);
+    await answer.arrayBuffer();
+    return answer.status === 200;
+  } catch {
+    return false;
+  }
+}
