@@ -38,7 +38,7 @@ interface NamedObject {
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
 }
 
-/** What was served for a challenge, and what there was of a Secret at that time. */
+/** A challenge for which a solver was started: the authority wants to read this key at this path. */
 export interface SolvedChallenge {
   readonly host: string;
   readonly path: string;
@@ -64,7 +64,7 @@ export class Acme {
     this.#assets = assets;
   }
 
-  /** Every name leads to `address`. cert-manager's CRDs are there already. */
+  /** Every name leads to `address`. cert-manager's CRDs are there already; its controllers may do everything. */
   static async start(cluster: TestCluster, assets: string, address: string): Promise<Acme> {
     const acme = new Acme(cluster, assets);
     const authority = acme.#authority;

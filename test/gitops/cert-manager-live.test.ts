@@ -6,11 +6,12 @@ import { certManagerCrds, installCrds } from '../cluster/cert-manager.ts';
 import { TestCluster, backendAddress, moment, whyNoCluster } from '../cluster/test-cluster.ts';
 import { echoBackend } from '../e2e/backends.ts';
 import { request } from '../e2e/http-client.ts';
-import { route, service, yaml } from '../e2e/manifests.ts';
+import { route, service, simpleRoute, yaml } from '../e2e/manifests.ts';
 import { Acme, certManagerAssets } from './acme.ts';
 import type { SolvedChallenge } from './acme.ts';
 import { Handshakes, shakeHands } from './handshakes.ts';
 import type { Endpoint } from './handshakes.ts';
+import { isAsInTestData } from './test-data.ts';
 
 const noCluster = whyNoCluster();
 const assets = noCluster === undefined ? certManagerAssets() : { missing: noCluster };
@@ -38,7 +39,7 @@ describe("cert-manager's own controller", { skip }, () => {
     await cluster.createNamespace('cert-manager');
     // Where certificate authorities and browsers look.
     await cluster.startProxy(1, { args: ['--http', `${address}:80`, '--https', `${address}:443`] });
-    await cluster.startOperator();
+    await cluster.startOperator({ args: ['--publish-address', '203.0.113.7'] });
     acme = await Acme.start(cluster, assets.folder, address);
     const backend = await echoBackend({ after: (close) => closing.push(close) }, 'shop', 0, backendAddress);
     const selfSigned = {
@@ -51,6 +52,7 @@ describe("cert-manager's own controller", { skip }, () => {
       yaml(acme.issuer('letsencrypt'), selfSigned, ...service('shop', [backend.port], backendAddress)),
     );
     await cluster.untilProxiesReady();
+    await cluster.create(simpleRoute('late.test', 'late'));
   });
   after(async () => {
     for (const close of closing) close();
@@ -160,6 +162,12 @@ describe("cert-manager's own controller", { skip }, () => {
     const ca = (await certificateOf('own-tls')) ?? '';
     const { fingerprint } = await shakeHands({ host: address, port: 443, ca, name: 'own.test' });
     assert.equal(fingerprint, new X509Certificate(ca).fingerprint256);
+  });
+
+  // Here, since a minute has passed anyway.
+  test('a backend that has been missing for a minute is waited for no longer', async () => {
+    await cluster.untilCondition('late-test', 'Stalled', 'True BackendNotFound');
+    isAsInTestData('degraded-backend-not-found', await cluster.route('late-test'));
   });
 
   /** As `cmctl renew` asks for it. */

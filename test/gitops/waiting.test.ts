@@ -1,21 +1,18 @@
 // Tools that wait: no version of an IngressRoute that anybody can read looks done before it is served, and the test data of
-// config/argocd are such versions. UPDATE_GOLDEN=1 writes them anew.
+// config/argocd are such versions.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { stringify } from 'yaml';
 import type { FlintProcess } from '../e2e/flint-process.ts';
 import { route, service, simpleRoute, yaml } from '../e2e/manifests.ts';
 import { TestCluster, backendAddress, whyNoCluster } from '../cluster/test-cluster.ts';
-import { JudgeProgram, customization, judgeBinary } from './judge-program.ts';
+import { JudgeProgram, judgeBinary } from './judge-program.ts';
 import { RouteWatch, presentCondition } from './route-watch.ts';
 import type { SeenRoute } from './route-watch.ts';
+import { isAsInTestData } from './test-data.ts';
 
 const noCluster = whyNoCluster();
 const binary = noCluster === undefined ? judgeBinary() : { missing: noCluster };
 const skip = 'missing' in binary ? binary.missing : false;
-const isUpdate = process.env['UPDATE_GOLDEN'] === '1';
 
 describe('tools that wait for an IngressRoute', { skip }, () => {
   let cluster: TestCluster;
@@ -168,23 +165,3 @@ describe('tools that wait for an IngressRoute', { skip }, () => {
     await patch(name, { spec });
   }
 });
-
-/** The object as a file would show it, with what differs from run to run set to one value. */
-function isAsInTestData(name: string, seen: SeenRoute): void {
-  const file = join(customization, 'testdata', `${name}.yaml`);
-  const { managedFields: _, ...metadata } = seen.metadata as SeenRoute['metadata'] & Record<string, unknown>;
-  const text = JSON.stringify({ ...seen, metadata: { ...metadata, uid: noUid, resourceVersion: '1' } });
-  const object = JSON.parse(
-    text.replaceAll(/"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"/g, '"2026-01-01T00:00:00Z"'),
-  ) as unknown;
-  // In YAML 1.1 a time that is not quoted is no string.
-  const content = stringify(object, { version: '1.1', lineWidth: 0 });
-  if (isUpdate) writeFileSync(file, content);
-  assert.equal(
-    existsSync(file) ? readFileSync(file, 'utf8') : '',
-    content,
-    `${name}: run with UPDATE_GOLDEN=1`,
-  );
-}
-
-const noUid = '00000000-0000-0000-0000-000000000000';
