@@ -19,7 +19,7 @@ run: setup ## serve a demo: IngressRoute manifests to proxied requests, with two
 test: setup check unit e2e ## everything that must hold: checks, unit and end-to-end tests
 
 unit: setup ## the tests that need no processes of their own, half a minute
-	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/cluster/*' -not -path 'test/chaos/soak*' | sort)
+	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/cluster/*' -not -path 'test/gitops/*' -not -path 'test/chaos/soak*' | sort)
 
 e2e: setup ## real processes, real sockets, a real API server (built once if Go is there)
 	FLINT_RUNTIME=bun $(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
@@ -27,7 +27,9 @@ e2e: setup ## real processes, real sockets, a real API server (built once if Go 
 	FLINT_RUNTIME=node $(NODE) --test --test-timeout=180000 --test-reporter=dot --test-concurrency=1 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
 	@hack/kube-assets >/dev/null || test $$? -eq 3
 	@hack/cert-manager-crds >/dev/null || test $$? -eq 3
-	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/cluster/**/*.test.ts'
+	@hack/cert-manager-assets >/dev/null || test $$? -eq 3
+	@hack/gitops-binary >/dev/null || test $$? -eq 3
+	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/cluster/**/*.test.ts' 'test/gitops/**/*.test.ts'
 
 check: setup types lint ## types, lint, format, and generated files that are up to date
 	$(NODE) hack/generate.ts --check

@@ -1,5 +1,5 @@
 // `make generate`: writes what is made from something else: the tables of docs/reference from the code that they
-// describe, and copies of the CRD.
+// describe, copies of the CRD, and Argo CD's settings.
 //
 // Each page holds one block between two comment lines; the words around it are written by hand. With --check nothing
 // is written: a page that is out of date fails.
@@ -182,6 +182,28 @@ const copies: Readonly<Record<string, string>> = {
   'config/crd/ingressroute.yaml': 'crds/ingressroute.yaml',
 };
 
+/** Files that are made whole from others. */
+const made: Readonly<Record<string, () => string>> = {
+  'config/argocd/argocd-cm.yaml': argoCdSettings,
+};
+
+/** What Argo CD's settings need, as a patch of them. */
+function argoCdSettings(): string {
+  const script = 'config/argocd/resource_customizations/flint.dev/IngressRoute/health.lua';
+  const lines = readFileSync(new URL(script, root), 'utf8').trimEnd().split('\n');
+  return `# Made by make generate from health.lua beside it. Argo CD learns from it when an IngressRoute is healthy:
+# kubectl patch configmap argocd-cm -n argocd --patch-file config/argocd/argocd-cm.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: argocd-cm
+  namespace: argocd
+data:
+  resource.customizations.health.flint.dev_IngressRoute: |
+${lines.map((line) => (line === '' ? '' : `    ${line}`)).join('\n')}
+`;
+}
+
 let stale = 0;
 function update(file: string, before: string, after: string): void {
   if (before === after) return;
@@ -190,14 +212,13 @@ function update(file: string, before: string, after: string): void {
   else writeFileSync(new URL(file, root), after);
 }
 
-for (const [copy, original] of Object.entries(copies)) {
-  const url = new URL(copy, root);
-  update(
-    copy,
-    existsSync(url) ? readFileSync(url, 'utf8') : '',
-    readFileSync(new URL(original, root), 'utf8'),
-  );
+function present(file: string): string {
+  const url = new URL(file, root);
+  return existsSync(url) ? readFileSync(url, 'utf8') : '';
 }
+
+for (const [copy, original] of Object.entries(copies)) update(copy, present(copy), present(original));
+for (const [file, content] of Object.entries(made)) update(file, present(file), content());
 for (const [page, content] of Object.entries(pages)) {
   const url = new URL(page, root);
   const text = readFileSync(url, 'utf8');

@@ -154,7 +154,9 @@ export class ApiServer {
   /** Runs kubectl as an administrator, with `input` on its standard input; rejects with its words when it fails. */
   async kubectl(args: readonly string[], input = ''): Promise<string> {
     const access = ['--server', this.url, '--certificate-authority', this.caFile, '--token', this.adminToken];
-    const child = spawn(join(this.#assets, 'kubectl'), [...access, ...args], { env: { HOME: this.#folder } });
+    const child = spawn(join(this.#assets, 'kubectl'), [...access, ...args], {
+      env: { HOME: this.#folder, PATH: process.env['PATH'] },
+    });
     let [output, errors] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));

@@ -22,6 +22,20 @@ export function certManagerCrds(): { readonly folder: string } | { readonly miss
   throw new Error(`hack/cert-manager-crds failed:\n${found.stderr}`);
 }
 
+/** cert-manager's CRDs, and what Flint may do with them. */
+export async function installCrds(cluster: TestCluster, crds: string): Promise<void> {
+  // Too large for the annotation of a client-side apply.
+  await cluster.api.kubectl(['apply', '--server-side', '-f', crds]);
+  const names = [
+    'certificates.cert-manager.io',
+    'clusterissuers.cert-manager.io',
+    'challenges.acme.cert-manager.io',
+  ];
+  for (const name of names)
+    await cluster.api.kubectl(['wait', '--for=condition=Established', `crd/${name}`, '--timeout=30s']);
+  await cluster.api.kubectl(['apply', '-k', new URL('../../config/cert-manager', import.meta.url).pathname]);
+}
+
 export interface StoredCertificate {
   readonly metadata: {
     readonly name: string;
@@ -71,20 +85,7 @@ export class CertManager {
 
   /** The CRDs of this folder, and an issuer. */
   static async install(cluster: TestCluster, crds: string, issuer: string): Promise<CertManager> {
-    // Too large for the annotation of a client-side apply.
-    await cluster.api.kubectl(['apply', '--server-side', '-f', crds]);
-    const names = [
-      'certificates.cert-manager.io',
-      'clusterissuers.cert-manager.io',
-      'challenges.acme.cert-manager.io',
-    ];
-    for (const name of names)
-      await cluster.api.kubectl(['wait', '--for=condition=Established', `crd/${name}`, '--timeout=30s']);
-    await cluster.api.kubectl([
-      'apply',
-      '-k',
-      new URL('../../config/cert-manager', import.meta.url).pathname,
-    ]);
+    await installCrds(cluster, crds);
     const certManager = new CertManager(cluster);
     await certManager.#post(`/apis/${group}/v1/clusterissuers`, {
       apiVersion: `${group}/v1`,
