@@ -1,0 +1,3 @@
+module flint.dev/hack/node
+
+go 1.26.0
