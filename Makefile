@@ -2,7 +2,7 @@
 
 NODE := hack/runtime node
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit check lint types format generate fuzz bench bench-cluster bench-control probes soak e2e image clean
+.PHONY: help setup run test unit check lint types format generate fuzz bench bench-cluster bench-control probes soak e2e e2e-node image clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ run: setup ## serve a demo: IngressRoute manifests to proxied requests, with two
 test: setup check unit e2e ## everything that must hold: checks, unit and end-to-end tests
 
 unit: setup ## the tests that need no processes of their own, half a minute
-	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/cluster/*' -not -path 'test/gitops/*' -not -path 'test/chaos/soak*' | sort)
+	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/cluster/*' -not -path 'test/gitops/*' -not -path 'test/node/*' -not -path 'test/chaos/soak*' | sort)
 
 e2e: setup ## real processes, real sockets, a real API server (built once if Go is there)
 	FLINT_RUNTIME=bun $(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
@@ -30,6 +30,13 @@ e2e: setup ## real processes, real sockets, a real API server (built once if Go 
 	@hack/cert-manager-assets >/dev/null || test $$? -eq 3
 	@hack/gitops-binary >/dev/null || test $$? -eq 3
 	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/cluster/**/*.test.ts' 'test/gitops/**/*.test.ts'
+	@$(MAKE) --no-print-directory e2e-node
+
+e2e-node: setup ## the part of it on real nodes: kubelets, containerd, pods (root on Linux; else skipped, and says so)
+	@hack/kube-assets >/dev/null || test $$? -eq 3
+	@hack/node-assets >/dev/null || test $$? -eq 3
+	@hack/node-packages || test $$? -eq 3
+	hack/node-sandbox $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/node/**/*.test.ts'
 
 check: setup types lint ## types, lint, format, and generated files that are up to date
 	$(NODE) hack/generate.ts --check

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -27,6 +27,23 @@ export function kubeAssets(): { readonly folder: string } | { readonly missing: 
   process.stderr.write(found.stderr);
   if (found.status === 3) return { missing: found.stderr.trim() };
   throw new Error(`hack/kube-assets failed:\n${found.stderr}`);
+}
+
+export interface ApiServerOptions {
+  /** Where it listens, and where pods and nodes find it; absent: loopback. */
+  readonly address?: string;
+  /** Flags besides the usual ones or in their place; undefined takes a usual one away. */
+  readonly flags?: Readonly<Record<string, string | undefined>>;
+  /** Who may come besides the administrator. */
+  readonly users?: readonly ApiUser[];
+  /** A folder for what it and etcd write; absent: nowhere. */
+  readonly logs?: string;
+}
+
+export interface ApiUser {
+  readonly token: string;
+  readonly name: string;
+  readonly group?: string;
 }
 
 export class ApiServer {
@@ -56,20 +73,30 @@ export class ApiServer {
   }
 
   /** Resolves when the API server is ready. */
-  static async start(assets: string): Promise<ApiServer> {
+  static async start(assets: string, options: ApiServerOptions = {}): Promise<ApiServer> {
+    const { address = '127.0.0.1', flags = {}, users = [], logs } = options;
     const folder = mkdtempSync(join(tmpdir(), 'flint-kube-'));
     const token = randomBytes(16).toString('hex');
     const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     writeFileSync(join(folder, 'sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
     writeFileSync(join(folder, 'sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
-    writeFileSync(join(folder, 'tokens.csv'), `${token},admin,admin,system:masters\n`);
+    const admin: ApiUser = { token, name: 'admin', group: 'system:masters' };
+    const rows = [admin, ...users].map(
+      (user) => `${user.token},${user.name},${user.name},${user.group ?? ''}\n`,
+    );
+    writeFileSync(join(folder, 'tokens.csv'), rows.join(''));
     const [client, peer, secure] = [await freePort(), await freePort(), await freePort()];
-    const start = (name: string, args: Readonly<Record<string, string>>): ChildProcess =>
-      spawn(
+    const start = (name: string, args: Readonly<Record<string, string | undefined>>): ChildProcess => {
+      const log = logs === undefined ? 'ignore' : openSync(join(logs, `${name}.log`), 'a');
+      const given = Object.entries(args).filter(([, value]) => value !== undefined);
+      const child = spawn(
         join(assets, name),
-        Object.entries(args).map(([flag, value]) => `--${flag}=${value}`),
-        { stdio: 'ignore' },
+        given.map(([flag, value]) => `--${flag}=${value}`),
+        { stdio: ['ignore', log, log] },
       );
+      if (log !== 'ignore') closeSync(log);
+      return child;
+    };
     const privateNetwork = process.env['FLINT_PRIVATE_NETWORK'];
     const etcdUrl = `http://127.0.0.1:${client}`;
     const etcd = start('etcd', {
@@ -82,7 +109,7 @@ export class ApiServer {
     const startKube = (): ChildProcess =>
       start('kube-apiserver', {
         'etcd-servers': etcdUrl,
-        'bind-address': '127.0.0.1',
+        'bind-address': address,
         'secure-port': String(secure),
         'cert-dir': join(folder, 'certs'),
         'service-account-key-file': join(folder, 'sa.pub'),
@@ -94,8 +121,9 @@ export class ApiServer {
         'disable-admission-plugins': 'ServiceAccount',
         // A private network has no default route to find one by.
         ...(privateNetwork === undefined ? {} : { 'advertise-address': `${privateNetwork}.0.1` }),
+        ...flags,
       });
-    const server = new ApiServer(`https://127.0.0.1:${secure}`, folder, assets, token, etcd, startKube);
+    const server = new ApiServer(`https://${address}:${secure}`, folder, assets, token, etcd, startKube);
     try {
       await server.#untilReady();
     } catch (error) {
@@ -195,6 +223,11 @@ export class ApiServer {
       outgoing.on('error', reject);
       outgoing.end(body === undefined ? undefined : JSON.stringify(body));
     });
+  }
+
+  /** What service accounts' tokens are signed with. */
+  get serviceAccountKeyFile(): string {
+    return join(this.#folder, 'sa.key');
   }
 
   /** What the API server signed itself with. */
