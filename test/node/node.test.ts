@@ -115,8 +115,8 @@ describe('two real nodes', { skip: 'missing' in found ? found.missing : false },
 
   test('the outside client sees nothing of a drain, and everything of a pod that is killed', async () => {
     const before = await podsOf(shop);
-    const balanced = new OutsideClient({ address, port: 80 });
-    const direct = new OutsideClient({ address: cluster.nodes[0]?.address ?? '', port: 80 });
+    await using balanced = new OutsideClient({ address, port: 80 });
+    await using direct = new OutsideClient({ address: cluster.nodes[0]?.address ?? '', port: 80 });
     await balanced.finish(200);
     const drain = ['drain', 'node-2', '--ignore-daemonsets', '--timeout=60s'];
     await cluster.kubectl(drain);

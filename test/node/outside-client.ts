@@ -82,6 +82,11 @@ export class OutsideClient {
     return this.outcome;
   }
 
+  /** A test that fails takes its load along: `await using client = new OutsideClient(...)`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
   #catchUp(): void {
     const due = ((performance.now() - this.#startedAt) * this.#options.perSecond) / 1000;
     for (; this.#requests < due; this.#requests++) {

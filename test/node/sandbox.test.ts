@@ -21,7 +21,8 @@ function traces(folder: string): string[] {
       return false; // It has ended since it was listed.
     }
   });
-  const cgroups = [...globSync(`/sys/fs/cgroup/${name}`), ...globSync(`/sys/fs/cgroup/*/${name}`)];
+  const below = `${process.env['FLINT_NODE_CGROUP']}/${name}`;
+  const cgroups = [...globSync(`/sys/fs/cgroup${below}`), ...globSync(`/sys/fs/cgroup/*${below}`)];
   return [...(existsSync(folder) ? [folder] : []), ...cgroups, ...processes];
 }
 
@@ -29,9 +30,8 @@ function traces(folder: string): string[] {
 async function sandbox(
   command: string,
 ): Promise<{ readonly wrapper: ChildProcess; readonly folder: string }> {
-  const environment: NodeJS.ProcessEnv = { ...process.env, FLINT_NODE_SANDBOX: undefined };
   const args = ['sh', '-c', `echo "folder $FLINT_NODE_SANDBOX"; ${command}`];
-  const wrapper = spawn(`${root}hack/node-sandbox`, args, { env: environment });
+  const wrapper = spawn(`${root}hack/node-sandbox`, args);
   let [output, errors] = ['', ''];
   wrapper.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
   wrapper.stdout.setEncoding('utf8');
@@ -65,7 +65,7 @@ describe('a sandbox for nodes', { skip: 'missing' in found ? found.missing : fal
     const program = `exec ${root}hack/runtime node ${root}test/node/left-alone.ts`;
     const { wrapper, folder } = await sandbox(program);
     assert.ok(
-      globSync(`/sys/fs/cgroup/{pids,.}/${basename(folder)}/*/node-1/kubepods/**/cgroup.procs`).length > 2,
+      globSync(`/sys/fs/cgroup/{pids,.}/**/${basename(folder)}/*/node-1/kubepods/**/cgroup.procs`).length > 2,
     );
     wrapper.kill('SIGKILL');
     await end(wrapper, folder);
