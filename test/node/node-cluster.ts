@@ -259,9 +259,9 @@ function startControllers(sandbox: Sandbox, api: ApiServer, access: Access, fold
       `--root-ca-file=${api.caFile}`,
       '--use-service-account-credentials',
       '--allocate-node-cidrs=false',
-      // A dead node is noticed in seconds: a test waits for that.
+      // A dead node is noticed soon, since a test waits for that; a live one on a busy machine is not taken for dead.
       '--node-monitor-period=1s',
-      '--node-monitor-grace-period=10s',
+      '--node-monitor-grace-period=16s',
     ]),
     start('kube-scheduler', []),
   ];

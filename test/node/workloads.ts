@@ -16,7 +16,6 @@ export function namespace(name: string, level: 'restricted' | 'privileged'): obj
 export function podSpec(hostPort?: number): object {
   const port = { name: 'http', containerPort: 8080, ...(hostPort === undefined ? {} : { hostPort }) };
   return {
-    automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 10,
     securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
     containers: [
@@ -25,7 +24,7 @@ export function podSpec(hostPort?: number): object {
         image: demoImage,
         imagePullPolicy: 'Never',
         ports: [port],
-        readinessProbe: { httpGet: { path: '/healthz', port: 'http' }, periodSeconds: 1 },
+        readinessProbe: { httpGet: { path: '/healthz', port: 'http' }, periodSeconds: 1, timeoutSeconds: 5 },
         resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
         securityContext: {
           allowPrivilegeEscalation: false,
