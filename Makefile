@@ -19,7 +19,7 @@ run: setup ## serve a demo: IngressRoute manifests to proxied requests, with two
 test: setup check unit e2e ## everything that must hold: checks, unit and end-to-end tests
 
 unit: setup ## the tests that need no processes of their own, half a minute
-	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/cluster/*' -not -path 'test/gitops/*' -not -path 'test/chaos/soak*' | sort)
+	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/cluster/*' -not -path 'test/gitops/*' -not -path 'test/install/*' -not -path 'test/chaos/soak*' | sort)
 
 e2e: setup ## real processes, real sockets, a real API server (built once if Go is there)
 	FLINT_RUNTIME=bun $(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
@@ -29,7 +29,8 @@ e2e: setup ## real processes, real sockets, a real API server (built once if Go 
 	@hack/cert-manager-crds >/dev/null || test $$? -eq 3
 	@hack/cert-manager-assets >/dev/null || test $$? -eq 3
 	@hack/gitops-binary >/dev/null || test $$? -eq 3
-	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/cluster/**/*.test.ts' 'test/gitops/**/*.test.ts'
+	@hack/helm-binary >/dev/null || test $$? -eq 3
+	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/install/**/*.test.ts' 'test/cluster/**/*.test.ts' 'test/gitops/**/*.test.ts'
 
 check: setup types lint ## types, lint, format, and generated files that are up to date
 	$(NODE) hack/generate.ts --check
@@ -44,7 +45,7 @@ lint: setup ## oxlint with type-aware rules, and oxfmt
 format: setup ## format every file
 	$(NODE) node_modules/oxfmt/bin/oxfmt
 
-generate: setup ## rewrite what is made from code: the tables of docs/reference
+generate: setup ## rewrite what is made from code: the tables of docs/reference, parts of the chart
 	$(NODE) hack/generate.ts
 
 fuzz: setup ## fuzz the parsers; FUZZ_SECONDS=600 for longer than the default of 30 a target
