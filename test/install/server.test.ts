@@ -76,11 +76,15 @@ describe('the chart on an API server', { skip }, () => {
   test('it refuses ports of the node and the network of the node, for that reason alone', async () => {
     const hostPort = await refusalOfPod('restricted', 'proxy', 'proxy: {exposure: HostPort}');
     assert.match(hostPort, /violates PodSecurity "restricted:latest": hostPort \([^()]*\)$/);
-    const hostNetwork = await refusalOfPod('restricted', 'proxy', 'proxy: {exposure: HostNetwork}');
+    const highPorts = 'proxy: {exposure: HostNetwork, hostPorts: {http: 8080, https: 8443}}';
+    const hostNetwork = await refusalOfPod('restricted', 'proxy', highPorts);
     assert.match(
       hostNetwork,
       /violates PodSecurity "restricted:latest": host namespaces \(hostNetwork=true\), hostPort \([^()]*\)$/,
     );
+    const lowPorts = await refusalOfPod('restricted', 'proxy', 'proxy: {exposure: HostNetwork}');
+    assert.match(lowPorts, /runAsUser=0/);
+    assert.doesNotMatch(lowPorts, /capabilities|seccomp|privilege/i);
     assert.equal(await refusalOfPod('free', 'proxy', 'proxy: {exposure: HostPort}'), '');
     assert.equal(await refusalOfPod('free', 'proxy', 'proxy: {exposure: HostNetwork}'), '');
   });
