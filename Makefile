@@ -2,7 +2,7 @@
 
 NODE := hack/runtime node
 .DEFAULT_GOAL := help
-.PHONY: help setup run test unit check lint types format generate fuzz bench bench-cluster bench-control probes soak e2e e2e-node image clean
+.PHONY: help setup run test unit check lint types format generate fuzz bench bench-cluster bench-control bench-ready probes soak e2e e2e-nodes image clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,23 +19,21 @@ run: setup ## serve a demo: IngressRoute manifests to proxied requests, with two
 test: setup check unit e2e ## everything that must hold: checks, unit and end-to-end tests
 
 unit: setup ## the tests that need no processes of their own, half a minute
-	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' -not -path 'test/e2e/*' -not -path 'test/cluster/*' -not -path 'test/gitops/*' -not -path 'test/node/*' -not -path 'test/chaos/soak*' | sort)
+	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' $(patsubst %,-not -path 'test/%/*',e2e cluster gitops install node) -not -path 'test/chaos/soak*' | sort)
 
-e2e: setup ## real processes, real sockets, a real API server (built once if Go is there)
+e2e: setup ## real processes, real sockets, a real API server, real nodes; what is missing is said and skipped
+	@hack/assets --early
 	FLINT_RUNTIME=bun $(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
 	@echo "the same with the data plane on Node"
 	FLINT_RUNTIME=node $(NODE) --test --test-timeout=180000 --test-reporter=dot --test-concurrency=1 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
-	@hack/kube-assets >/dev/null || test $$? -eq 3
-	@hack/cert-manager-crds >/dev/null || test $$? -eq 3
-	@hack/cert-manager-assets >/dev/null || test $$? -eq 3
-	@hack/gitops-binary >/dev/null || test $$? -eq 3
-	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/cluster/**/*.test.ts' 'test/gitops/**/*.test.ts'
-	@$(MAKE) --no-print-directory e2e-node
+	@hack/assets
+	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/install/**/*.test.ts' 'test/cluster/**/*.test.ts' 'test/gitops/**/*.test.ts'
+	@$(MAKE) --no-print-directory e2e-nodes
 
-e2e-node: setup ## the part of it on real nodes: kubelets, containerd, pods (root on Linux; else skipped, and says so)
-	@hack/kube-assets >/dev/null || test $$? -eq 3
-	@hack/node-assets >/dev/null || test $$? -eq 3
+e2e-nodes: setup ## the part of it on real nodes: kubelets, containerd, pods, Flint by its chart (root on Debian)
+	@hack/assets
 	@hack/node-packages || test $$? -eq 3
+	@hack/node-images
 	hack/node-sandbox $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/node/**/*.test.ts'
 
 check: setup types lint ## types, lint, format, and generated files that are up to date
@@ -51,7 +49,7 @@ lint: setup ## oxlint with type-aware rules, and oxfmt
 format: setup ## format every file
 	$(NODE) node_modules/oxfmt/bin/oxfmt
 
-generate: setup ## rewrite what is made from code: the tables of docs/reference
+generate: setup ## rewrite what is made from code: the tables of docs/reference, parts of the chart
 	$(NODE) hack/generate.ts
 
 fuzz: setup ## fuzz the parsers; FUZZ_SECONDS=600 for longer than the default of 30 a target
@@ -63,6 +61,10 @@ bench: setup ## cost, latency and memory beside nginx and haproxy; BENCH_ONLY='1
 bench-cluster: setup ## from apply to routed on a real API server, and the memory of it
 	@hack/kube-assets >/dev/null
 	hack/private-network $(NODE) test/bench/cluster.ts
+
+bench-ready: setup ## from the start of a data plane to its readiness with 1000 routes, beside nginx and haproxy
+	@hack/kube-assets >/dev/null
+	hack/private-network $(NODE) test/bench/ready.ts
 
 bench-control: setup ## the control plane with 10 to 10,000 routes: sync, propagation, memory; BENCH_ROUTES=1000 for less
 	@hack/kube-assets >/dev/null

@@ -183,6 +183,7 @@ export class ApiServer {
   async kubectl(args: readonly string[], input = ''): Promise<string> {
     const access = ['--server', this.url, '--certificate-authority', this.caFile, '--token', this.adminToken];
     const child = spawn(join(this.#assets, 'kubectl'), [...access, ...args], {
+      // `kubectl diff` calls another program.
       env: { HOME: this.#folder, PATH: process.env['PATH'] },
     });
     let [output, errors] = ['', ''];
@@ -190,7 +191,7 @@ export class ApiServer {
     child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
     child.stdin.end(input);
     const [code] = (await once(child, 'close')) as [number | null];
-    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${errors}`);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${errors}${output}`);
     return output;
   }
 

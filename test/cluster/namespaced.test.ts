@@ -82,7 +82,7 @@ describe('config/namespaced', { skip }, () => {
   function watchedRoles(): readonly Manifest[] {
     return manifests.filter(
       ({ kind, metadata: { name, namespace = '' } }) =>
-        kind === 'Role' && name === 'flint-operator' && !namespace.startsWith('flint-'),
+        kind === 'Role' && name === 'flint-operator-watched' && namespace !== '',
     );
   }
 

@@ -6,7 +6,7 @@
 //                               `ca of private`: that of test-authorities.ts
 //   kind LastGood               what was served last under its name, `pair: shop`
 //   kind Settings               what differs from the default settings
-import { parseAllDocuments, parse, Document, isCollection, isMap, visit } from 'yaml';
+import { parseAllDocuments, parse } from 'yaml';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
 import { collectionOf } from '#local/local-cluster.ts';
 import { canonicalJson } from '#model/canonical-json.ts';
@@ -15,13 +15,13 @@ import type { Certificate, Upstream, VirtualHost } from '#model/route-model.ts';
 import type { Claim, ClusterView, TranslateSettings } from '#translate/cluster-view.ts';
 import { defaultTranslateSettings } from '#translate/defaults.ts';
 import type { Translation } from '#translate/translation.ts';
+import { goldenText } from '../golden-text.ts';
 import { testSessionKey } from './empty-view.ts';
 import { namesOfAuthorities, testAuthorities } from './test-authorities.ts';
 import { certificateOf, fitPairs, testPairs } from './test-pairs.ts';
 
 const separator = '# ---- expected\n';
 const now = '2024-06-01T00:00:00Z';
-const lineLength = 140;
 
 const ourClass: KubernetesObject = {
   apiVersion: 'networking.k8s.io/v1',
@@ -51,7 +51,7 @@ export function parseGoldenCase(text: string): GoldenCase {
     view: viewOf(objects),
     settings: { ...defaultTranslateSettings, ...(settings as Partial<TranslateSettings>) },
     expected: expected === undefined ? undefined : parse(expected),
-    rewritten: (actual) => `${input}${separator}${expectationText(actual)}`,
+    rewritten: (actual) => `${input}${separator}${goldenText(actual)}`,
   };
 }
 
@@ -167,19 +167,4 @@ export function outcomeOf(translation: Translation): unknown {
     verdicts,
     claims: Object.fromEntries([...claims].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
-}
-
-/** YAML in block style, but whatever fits on a line stands on one. */
-function expectationText(value: unknown): string {
-  const document = new Document(value, { aliasDuplicateObjects: false });
-  visit(document, {
-    Collection: (_, node, path) => {
-      if (path.length === 1 || !isCollection(node)) return;
-      const depth = path.filter((each) => isMap(each)).length;
-      node.flow = canonicalJson(node.toJS(document)).length + 4 * depth <= lineLength;
-      if (node.flow) return visit.SKIP;
-      return undefined;
-    },
-  });
-  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }

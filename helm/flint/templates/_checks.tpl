@@ -1,0 +1,25 @@
+{{/* What the schema cannot say, since it takes two values to be wrong. */}}
+{{- define "flint.checks" -}}
+{{- $proxy := .Values.proxy -}}
+{{- if eq .Values.routesNamespace.name .Release.Namespace -}}
+{{- fail "routesNamespace.name must not be the namespace of the release: whoever serves may read every Secret in it" -}}
+{{- end -}}
+{{- if has .Values.routesNamespace.name .Values.watchNamespaces -}}
+{{- fail "routesNamespace.name must not be among watchNamespaces: nothing but what the operator publishes may live in it" -}}
+{{- end -}}
+{{- if and $proxy.autoscaling.enabled (ne $proxy.kind "Deployment") -}}
+{{- fail "proxy.autoscaling needs proxy.kind Deployment: a DaemonSet has a pod on each node" -}}
+{{- end -}}
+{{- if and $proxy.autoscaling.enabled (lt (int $proxy.autoscaling.maxReplicas) (int $proxy.autoscaling.minReplicas)) -}}
+{{- fail "proxy.autoscaling.maxReplicas is less than minReplicas" -}}
+{{- end -}}
+{{- if and $proxy.autoscaling.enabled (not (dig "requests" "cpu" "" $proxy.resources)) -}}
+{{- fail "proxy.autoscaling needs proxy.resources.requests.cpu, of which it aims at a share" -}}
+{{- end -}}
+{{- if and (has $proxy.exposure (list "HostPort" "HostNetwork")) (eq (int $proxy.hostPorts.http) (int $proxy.hostPorts.https)) -}}
+{{- fail "proxy.hostPorts.http and https are one port" -}}
+{{- end -}}
+{{- if and .Values.operator.publishAddresses .Values.operator.publishService -}}
+{{- fail "operator.publishAddresses and operator.publishService both say where Flint is reached: give one" -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,150 @@
+// Flint on two real nodes, installed by its chart, under load from outside by the ports of the nodes: what people do to a
+// cluster in a week, and no request fails.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { simpleRoute } from '../e2e/manifests.ts';
+import { Helm, findHelm, findImages, nextVersion } from './helm.ts';
+import { NodeCluster } from './node-cluster.ts';
+import { OutsideClient } from './outside-client.ts';
+import type { Outcome } from './outside-client.ts';
+import { findSandbox } from './sandbox.ts';
+import { deployment, namespace } from './workloads.ts';
+
+const found = findSandbox();
+const helmFound = findHelm();
+const imagesFound = findImages();
+const missing = [found, helmFound, imagesFound].flatMap((each) => ('missing' in each ? [each.missing] : []))[0];
+if (missing !== undefined) process.stderr.write(`Flint on real nodes is SKIPPED: ${missing}\n`);
+
+const host = 'shop.test';
+const shop = { name: 'shop', namespace: 'shop' };
+const system = ['-n', 'flint-system'];
+
+describe('Flint on real nodes', { skip: missing ?? false }, () => {
+  let cluster: NodeCluster;
+  let helm: Helm;
+
+  before(async () => {
+    cluster = await NodeCluster.start({ images: 'images' in imagesFound ? imagesFound.images : [] });
+    helm = new Helm('helm' in helmFound ? helmFound.helm : '', cluster);
+    await cluster.apply(namespace('flint-system', 'privileged'), namespace('shop', 'restricted'));
+    await helm.upgrade({});
+    await cluster.apply(deployment(shop, 2), service(shop.name), inShop(simpleRoute(host, 'shop')));
+    await rolledOut('shop', 'deployment/shop');
+    await ready(host);
+  }, { timeout: 240_000 });
+  afterEach(async (context) => {
+    if (!(context as TestContext).passed) process.stderr.write(`${await cluster.explain()}\n`);
+  });
+  after(() => cluster?.stop());
+
+  function service(name: string): object {
+    const ports = [{ name: 'http', port: 80, targetPort: 'http' }];
+    const metadata = { name, namespace: 'shop' };
+    return { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: { app: name }, ports } };
+  }
+
+  function inShop(object: unknown): object {
+    const { metadata, ...rest } = object as { readonly metadata: object };
+    return { ...rest, metadata: { ...metadata, namespace: 'shop' } };
+  }
+
+  async function ready(hostname: string): Promise<void> {
+    const name = hostname.replaceAll('.', '-');
+    await cluster.kubectl(['-n', 'shop', 'wait', '--for=condition=Ready', `ir/${name}`, '--timeout=60s']);
+  }
+
+  async function rolledOut(where: string, what: string): Promise<void> {
+    await cluster.kubectl(['-n', where, 'rollout', 'status', what, '--timeout=120s']);
+  }
+
+  /** What users of both nodes saw while it was done. */
+  async function meanwhile(work: () => Promise<void>, port = 80): Promise<readonly Outcome[]> {
+    const clients = cluster.nodes.map(({ address }) => new OutsideClient({ address, port, host }));
+    await Promise.all(clients.map((client) => client.finish(50)));
+    await work();
+    await Promise.all(clients.map((client) => client.finish(50)));
+    return Promise.all(clients.map((client) => client.stop()));
+  }
+
+  function assertNothingFailed(context: TestContext, outcomes: readonly Outcome[]): void {
+    const requests = outcomes.map((each) => each.requests).join(' + ');
+    const slowest = Math.round(Math.max(...outcomes.map((each) => each.slowestMs)));
+    context.diagnostic(`${requests} requests, slowest ${slowest} ms`);
+    assert.deepEqual(outcomes.flatMap(({ failures }) => failures), []);
+  }
+
+  test('routes applied, changed and deleted', async (context) => {
+    const outcomes = await meanwhile(async () => {
+      for (let number = 0; number < 5; number++) {
+        const other = `other-${number}.test`;
+        await cluster.apply(inShop(simpleRoute(other, 'shop')));
+        await ready(other);
+        for (const { address } of cluster.nodes) assert.equal(await statusAt(address, other), 200, 'after Ready');
+        await cluster.apply(inShop(simpleRoute(other, 'nobody')));
+        await cluster.kubectl(['-n', 'shop', 'delete', 'ir', other.replaceAll('.', '-')]);
+      }
+    });
+    assertNothingFailed(context, outcomes);
+  });
+
+  test('a Deployment is rolled', async (context) => {
+    const outcomes = await meanwhile(async () => {
+      await cluster.kubectl(['-n', 'shop', 'rollout', 'restart', 'deployment/shop']);
+      await rolledOut('shop', 'deployment/shop');
+    });
+    assertNothingFailed(context, outcomes);
+    assert.ok(outcomes.every(({ answers }) => answers.size >= 3), 'old and new pods have answered');
+  });
+
+  test('a backend pod is killed without notice', async (context) => {
+    const outcomes = await meanwhile(async () => {
+      const pod = await cluster.kubectl(['-n', 'shop', 'get', 'pods', '-l', 'app=shop', '-o=name']);
+      await cluster.kubectl(['-n', 'shop', 'delete', pod.split('\n')[0] ?? '', '--grace-period=0', '--force']);
+      await rolledOut('shop', 'deployment/shop');
+    });
+    assertNothingFailed(context, outcomes);
+  });
+
+  test('a node is drained', async (context) => {
+    const outcomes = await meanwhile(async () => {
+      await cluster.kubectl(['drain', 'node-2', '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=90s']);
+      await rolledOut('shop', 'deployment/shop');
+      await cluster.kubectl(['uncordon', 'node-2']);
+    });
+    assertNothingFailed(context, outcomes);
+  });
+
+  test("the operator's leader is killed: another leads, and routes go on changing", async (context) => {
+    const outcomes = await meanwhile(async () => {
+      const holder = ['get', 'lease', 'flint-operator', '-o=jsonpath={.spec.holderIdentity}'];
+      const before = await cluster.kubectl([...system, ...holder]);
+      const pods = await cluster.kubectl([...system, 'get', 'pods', '-o=name']);
+      const leader = pods.split('\n').find((pod) => before.includes(pod.replace('pod/', '')) && pod !== '');
+      assert.ok(leader !== undefined, `${before} leads, and is none of ${pods}`);
+      await cluster.kubectl([...system, 'delete', leader, '--grace-period=0', '--force']);
+      await cluster.apply(inShop(simpleRoute('led.test', 'shop')));
+      await ready('led.test');
+      assert.notEqual(await cluster.kubectl([...system, ...holder]), before);
+    });
+    assertNothingFailed(context, outcomes);
+  });
+
+  async function statusAt(address: string, hostname: string): Promise<number> {
+    const client = new OutsideClient({ address, port: 80, host: hostname, perSecond: 50, newPercent: 100 });
+    await client.finish(1);
+    const { failures } = await client.stop();
+    return failures.length === 0 ? 200 : Number(failures[0]?.cause.replace('status ', ''));
+  }
+
+  test('the data plane is rolled to a new image', { timeout: 240_000 }, async (context) => {
+    const outcomes = await meanwhile(() => helm.upgrade({ 'proxy.image.tag': nextVersion }));
+    for (const { requests, failures } of outcomes) {
+      const first = failures[0]?.atMs ?? 0;
+      const last = failures.at(-1)?.atMs ?? 0;
+      const causes = [...new Set(failures.map(({ cause }) => cause))].join(', ');
+      context.diagnostic(`${requests} requests, ${failures.length} failed within ${last - first} ms: ${causes}`);
+    }
+  });
+});
