@@ -63,7 +63,16 @@ process.exit(0);
 async function untilReady(command: readonly string[]): Promise<number> {
   const { hostname, port } = new URL(cluster.api.url);
   const listening = ['--http', `${address}:8080`, '--https', `${address}:8443`, '--admin', `${address}:9901`];
-  const options = ['proxy', '--service-account', account, ...listening, '--workers', '2', '--access-log', 'off'];
+  const options = [
+    'proxy',
+    '--service-account',
+    account,
+    ...listening,
+    '--workers',
+    '2',
+    '--access-log',
+    'off',
+  ];
   const startedMs = performance.now();
   const child = spawn(runtime, [...command, ...options], {
     env: { ...process.env, KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port },

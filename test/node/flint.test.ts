@@ -14,7 +14,9 @@ import { deployment, namespace } from './workloads.ts';
 const found = findSandbox();
 const helmFound = findHelm();
 const imagesFound = findImages();
-const missing = [found, helmFound, imagesFound].flatMap((each) => ('missing' in each ? [each.missing] : []))[0];
+const missing = [found, helmFound, imagesFound].flatMap((each) =>
+  'missing' in each ? [each.missing] : [],
+)[0];
 if (missing !== undefined) process.stderr.write(`Flint on real nodes is SKIPPED: ${missing}\n`);
 
 const host = 'shop.test';
@@ -25,15 +27,18 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
   let cluster: NodeCluster;
   let helm: Helm;
 
-  before(async () => {
-    cluster = await NodeCluster.start({ images: 'images' in imagesFound ? imagesFound.images : [] });
-    helm = new Helm('helm' in helmFound ? helmFound.helm : '', cluster);
-    await cluster.apply(namespace('flint-system', 'privileged'), namespace('shop', 'restricted'));
-    await helm.upgrade({});
-    await cluster.apply(deployment(shop, 2), service(shop.name), inShop(simpleRoute(host, 'shop')));
-    await rolledOut('shop', 'deployment/shop');
-    await ready(host);
-  }, { timeout: 240_000 });
+  before(
+    async () => {
+      cluster = await NodeCluster.start({ images: 'images' in imagesFound ? imagesFound.images : [] });
+      helm = new Helm('helm' in helmFound ? helmFound.helm : '', cluster);
+      await cluster.apply(namespace('flint-system', 'privileged'), namespace('shop', 'restricted'));
+      await helm.upgrade({});
+      await cluster.apply(deployment(shop, 2), service(shop.name), inShop(simpleRoute(host, 'shop')));
+      await rolledOut('shop', 'deployment/shop');
+      await ready(host);
+    },
+    { timeout: 240_000 },
+  );
   afterEach(async (context) => {
     if (!(context as TestContext).passed) process.stderr.write(`${await cluster.explain()}\n`);
   });
@@ -72,7 +77,10 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
     const requests = outcomes.map((each) => each.requests).join(' + ');
     const slowest = Math.round(Math.max(...outcomes.map((each) => each.slowestMs)));
     context.diagnostic(`${requests} requests, slowest ${slowest} ms`);
-    assert.deepEqual(outcomes.flatMap(({ failures }) => failures), []);
+    assert.deepEqual(
+      outcomes.flatMap(({ failures }) => failures),
+      [],
+    );
   }
 
   test('routes applied, changed and deleted', async (context) => {
@@ -81,7 +89,8 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
         const other = `other-${number}.test`;
         await cluster.apply(inShop(simpleRoute(other, 'shop')));
         await ready(other);
-        for (const { address } of cluster.nodes) assert.equal(await statusAt(address, other), 200, 'after Ready');
+        for (const { address } of cluster.nodes)
+          assert.equal(await statusAt(address, other), 200, 'after Ready');
         await cluster.apply(inShop(simpleRoute(other, 'nobody')));
         await cluster.kubectl(['-n', 'shop', 'delete', 'ir', other.replaceAll('.', '-')]);
       }
@@ -95,13 +104,23 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
       await rolledOut('shop', 'deployment/shop');
     });
     assertNothingFailed(context, outcomes);
-    assert.ok(outcomes.every(({ answers }) => answers.size >= 3), 'old and new pods have answered');
+    assert.ok(
+      outcomes.every(({ answers }) => answers.size >= 3),
+      'old and new pods have answered',
+    );
   });
 
   test('a backend pod is killed without notice', async (context) => {
     const outcomes = await meanwhile(async () => {
       const pod = await cluster.kubectl(['-n', 'shop', 'get', 'pods', '-l', 'app=shop', '-o=name']);
-      await cluster.kubectl(['-n', 'shop', 'delete', pod.split('\n')[0] ?? '', '--grace-period=0', '--force']);
+      await cluster.kubectl([
+        '-n',
+        'shop',
+        'delete',
+        pod.split('\n')[0] ?? '',
+        '--grace-period=0',
+        '--force',
+      ]);
       await rolledOut('shop', 'deployment/shop');
     });
     assertNothingFailed(context, outcomes);
@@ -109,7 +128,13 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
 
   test('a node is drained', async (context) => {
     const outcomes = await meanwhile(async () => {
-      await cluster.kubectl(['drain', 'node-2', '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=90s']);
+      await cluster.kubectl([
+        'drain',
+        'node-2',
+        '--ignore-daemonsets',
+        '--delete-emptydir-data',
+        '--timeout=90s',
+      ]);
       await rolledOut('shop', 'deployment/shop');
       await cluster.kubectl(['uncordon', 'node-2']);
     });
@@ -144,7 +169,9 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
       const first = failures[0]?.atMs ?? 0;
       const last = failures.at(-1)?.atMs ?? 0;
       const causes = [...new Set(failures.map(({ cause }) => cause))].join(', ');
-      context.diagnostic(`${requests} requests, ${failures.length} failed within ${last - first} ms: ${causes}`);
+      context.diagnostic(
+        `${requests} requests, ${failures.length} failed within ${last - first} ms: ${causes}`,
+      );
     }
   });
 });

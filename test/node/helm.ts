@@ -23,11 +23,9 @@ export function findHelm(): { readonly helm: string } | { readonly missing: stri
 /** The images that `make e2e-nodes` has built before, or why there are none. */
 export function findImages(): { readonly images: readonly string[] } | { readonly missing: string } {
   const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
-  const images = [
-    `flint-operator-${version}`,
-    `flint-proxy-${version}`,
-    `flint-proxy-${nextVersion}`,
-  ].map((name) => join(root, '.cache/node-images', `${name}-linux-${architecture}.tar`));
+  const images = [`flint-operator-${version}`, `flint-proxy-${version}`, `flint-proxy-${nextVersion}`].map(
+    (name) => join(root, '.cache/node-images', `${name}-linux-${architecture}.tar`),
+  );
   const absent = images.find((image) => !existsSync(image));
   return absent === undefined ? { images } : { missing: `there is no ${absent}: run make e2e-nodes` };
 }
@@ -42,7 +40,9 @@ export class Helm {
     this.#cluster = cluster;
     this.#kubeconfig = join(cluster.folder, 'admin.kubeconfig');
     const { url, caFile, adminToken } = cluster.api;
-    writeFileSync(this.#kubeconfig, kubeconfig(url, readFileSync(caFile, 'utf8'), adminToken), { mode: 0o600 });
+    writeFileSync(this.#kubeconfig, kubeconfig(url, readFileSync(caFile, 'utf8'), adminToken), {
+      mode: 0o600,
+    });
   }
 
   /** Installs or upgrades, and waits until everything of it is ready. */
