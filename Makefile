@@ -23,9 +23,9 @@ unit: setup ## the tests that need no processes of their own, half a minute
 
 e2e: setup ## real processes, real sockets, a real API server, real nodes; what is missing is said and skipped
 	@hack/assets --early
-	FLINT_RUNTIME=bun $(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=1 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
+	FLINT_RUNTIME=bun $(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=2 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
 	@echo "the same with the data plane on Node"
-	FLINT_RUNTIME=node $(NODE) --test --test-timeout=180000 --test-reporter=dot --test-concurrency=1 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
+	FLINT_RUNTIME=node $(NODE) --test --test-timeout=180000 --test-reporter=dot --test-concurrency=2 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
 	@hack/assets
 	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/install/**/*.test.ts' 'test/cluster/**/*.test.ts' 'test/gitops/**/*.test.ts'
 	@$(MAKE) --no-print-directory e2e-nodes

@@ -15,7 +15,7 @@ interface Bun {
 }
 
 const entry = new URL('./bun-dying-worker.ts', import.meta.url).href;
-const ownEntry = "new URL('./worker.ts', import.meta.url)";
+const ownEntry = 'new URL(`./worker${extname(import.meta.url)}`, import.meta.url)';
 
 (globalThis as unknown as { readonly Bun: Bun }).Bun.plugin({
   name: 'dying workers',
