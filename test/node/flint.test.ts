@@ -24,6 +24,14 @@ const nodePort = 30_080;
 const shop = { name: 'shop', namespace: 'shop' };
 const system = ['-n', 'flint-system'];
 
+/** What users of one node saw, in a line. */
+function wordsOf({ requests, failures, slowestMs }: Outcome): string {
+  const [first, last] = [failures[0]?.atMs ?? 0, failures.at(-1)?.atMs ?? 0];
+  const causes = [...new Set(failures.map(({ cause, connection }) => `${cause} (${connection})`))].join(', ');
+  const failed = failures.length === 0 ? '' : `, from ${first} to ${last} ms: ${causes}`;
+  return `${requests} requests, slowest ${Math.round(slowestMs)} ms, ${failures.length} failed${failed}`;
+}
+
 describe('Flint on real nodes', { skip: missing ?? false }, () => {
   let cluster: NodeCluster;
   let helm: Helm;
@@ -75,9 +83,7 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
   }
 
   function assertNothingFailed(context: TestContext, outcomes: readonly Outcome[]): void {
-    const requests = outcomes.map((each) => each.requests).join(' + ');
-    const slowest = Math.round(Math.max(...outcomes.map((each) => each.slowestMs)));
-    context.diagnostic(`${requests} requests, slowest ${slowest} ms`);
+    for (const outcome of outcomes) context.diagnostic(wordsOf(outcome));
     assert.deepEqual(
       outcomes.flatMap(({ failures }) => failures),
       [],
@@ -198,13 +204,10 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
     async (context) => {
       await helm.upgrade({ 'proxy.image.tag': nextVersion });
       const outcomes = await meanwhile(() => helm.upgrade({}));
-      const gaps = outcomes.map(({ requests, failures }) => {
-        const [first = 0, last = 0] = [failures[0]?.atMs, failures.at(-1)?.atMs];
-        const causes = [...new Set(failures.map(({ cause }) => cause))].join(', ');
-        context.diagnostic(
-          `${requests} requests, ${failures.length} failed within ${last - first} ms: ${causes}`,
-        );
-        return { first, last };
+      const gaps = outcomes.map((outcome) => {
+        context.diagnostic(wordsOf(outcome));
+        const { failures } = outcome;
+        return { first: failures[0]?.atMs ?? 0, last: failures.at(-1)?.atMs ?? 0 };
       });
       for (const { cause } of outcomes.flatMap(({ failures }) => failures))
         assert.equal(cause, 'ECONNREFUSED', 'what had been accepted was answered');
