@@ -96,10 +96,16 @@ securityContext:
   runAsUser: 65532
   runAsGroup: 65532
   seccompProfile: {type: RuntimeDefault}
-{{- if include "flint.settingsReadBy" . }}
+{{- $settings := include "flint.settingsReadBy" . }}
+{{- if or $settings $values.extraVolumes }}
 volumes:
+  {{- if $settings }}
   - name: settings
     configMap: {name: {{ include "flint.fullname" $root }}-settings}
+  {{- end }}
+  {{- with $values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end -}}
 
@@ -111,9 +117,16 @@ livenessProbe:
 readinessProbe:
   httpGet: {path: /readyz, port: admin}
   periodSeconds: 2
-{{- if include "flint.settingsReadBy" . }}
+{{- $settings := include "flint.settingsReadBy" . }}
+{{- $mounts := (index . 2).extraVolumeMounts }}
+{{- if or $settings $mounts }}
 volumeMounts:
+  {{- if $settings }}
   - {name: settings, mountPath: /etc/flint, readOnly: true}
+  {{- end }}
+  {{- with $mounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- with (index . 2).resources }}
 resources:
