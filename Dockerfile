@@ -3,6 +3,7 @@
 #   docker build --target operator -t registry.example.com/flint-operator:0.1.0 .
 #   docker build --target proxy    -t registry.example.com/flint-proxy:0.1.0 .
 #   docker build --platform linux/arm64 ...
+#   docker build --no-cache --pull ...       renews Debian's libraries too
 #
 # All files come from hack/image/root-files.ts: a runtime with its shared libraries, and a bundle. There is no shell in the
 # result, no package manager and no other program. Two layers: a new version of Flint is some hundred kilobytes to pull.
@@ -15,7 +16,7 @@ RUN npm ci --no-audit --no-fund
 COPY . .
 
 FROM build AS operator-files
-RUN hack/runtime node hack/image/root-files.ts flint-operator /image
+RUN apt-get update && hack/runtime node hack/image/root-files.ts flint-operator /image
 FROM scratch AS operator
 COPY --from=operator-files /image/runtime/ /
 COPY --from=operator-files /image/flint/ /
@@ -26,7 +27,7 @@ ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=8", "--heap-growing-percent=
 CMD ["operator"]
 
 FROM build AS proxy-node-files
-RUN hack/runtime node hack/image/root-files.ts flint-proxy-node /image
+RUN apt-get update && hack/runtime node hack/image/root-files.ts flint-proxy-node /image
 FROM scratch AS proxy-node
 COPY --from=proxy-node-files /image/runtime/ /
 COPY --from=proxy-node-files /image/flint/ /
@@ -36,7 +37,7 @@ ENTRYPOINT ["/usr/bin/node", "/opt/flint/lib/flint/main.js"]
 CMD ["proxy"]
 
 FROM build AS proxy-files
-RUN hack/runtime node hack/image/root-files.ts flint-proxy /image
+RUN apt-get update && hack/runtime node hack/image/root-files.ts flint-proxy /image
 FROM scratch AS proxy
 COPY --from=proxy-files /image/runtime/ /
 COPY --from=proxy-files /image/flint/ /

@@ -1,4 +1,5 @@
 // What is in an image that somebody else has written: from the lock file, the runtimes' packages and Debian's.
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import type { DebianPackage } from './debian-libraries.ts';
 import { version } from './images.ts';
@@ -76,11 +77,15 @@ export function thirdPartyNotices(plan: ImagePlan): string {
   return `What ${plan.name} ${version} is made with. The libraries of Debian say theirs in /usr/share/doc.\n\n${list}\n\n${texts.join('\n\n')}\n`;
 }
 
-function licenceText({ folder, licence }: LockedPackage): string {
+const bunNotice =
+  'Bun is under the MIT licence, and holds JavaScriptCore and parts of WebKit (LGPL-2.0) and other libraries: its LICENSE.md, in the repository of Bun, names them all. Its package has no text of them.';
+
+function licenceText({ name, folder, licence }: LockedPackage): string {
   const url = new URL(`${folder}/`, root);
   const files = existsSync(url)
     ? readdirSync(url).filter((name) => /^(?:licen[cs]e|copying|notice|unlicense)/i.test(name))
     : [];
+  if (name.startsWith('@oven/bun-')) return bunNotice;
   if (files.length === 0) return `Its package has no text of its licence; it is ${licence}.`;
   return files.map((file) => readFileSync(new URL(file, url), 'utf8').trim()).join('\n\n');
 }
@@ -116,7 +121,9 @@ export function spdx(plan: ImagePlan, debian: readonly DebianPackage[], seconds:
     licenseDeclared: 'NOASSERTION',
     licenseConcluded: 'NOASSERTION',
     externalRefs: [
-      purl(`pkg:deb/debian/${encodeURIComponent(each.name)}@${encodeURIComponent(each.version)}`),
+      purl(
+        `pkg:deb/debian/${encodeURIComponent(each.name)}@${encodeURIComponent(each.version)}?distro=debian-12`,
+      ),
     ],
   }));
   const packages = [flint, ...npm, ...system];
@@ -125,7 +132,7 @@ export function spdx(plan: ImagePlan, debian: readonly DebianPackage[], seconds:
     dataLicense: 'CC0-1.0',
     SPDXID: 'SPDXRef-DOCUMENT',
     name: `${plan.name}-${version}`,
-    documentNamespace: `https://flint.dev/spdx/${plan.name}-${version}-${process.arch}`,
+    documentNamespace: `https://flint.dev/spdx/${plan.name}-${version}-${digestOf(packages)}`,
     creationInfo: {
       created: new Date(seconds * 1000).toISOString().replace('.000', ''),
       creators: ['Tool: flint-image'],
@@ -137,6 +144,11 @@ export function spdx(plan: ImagePlan, debian: readonly DebianPackage[], seconds:
     ],
   };
   return `${JSON.stringify(document, undefined, 1)}\n`;
+}
+
+/** Two documents that say different things have different names. */
+function digestOf(packages: readonly object[]): string {
+  return createHash('sha256').update(JSON.stringify(packages)).digest('hex').slice(0, 16);
 }
 
 function relationship(from: string, relationshipType: string, to: string): object {

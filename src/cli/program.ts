@@ -161,7 +161,11 @@ function servingOptions(command: Command, adminHost: string): Command {
       host: adminHost,
       port: 9901,
     })
-    .option('--workers <n>', 'threads that serve requests (default: the CPUs available, at most 16)', parseCount)
+    .option(
+      '--workers <n>',
+      'threads that serve requests (default: the CPUs available, at most 16)',
+      parseCount,
+    )
     .option(
       '--trusted-proxy <cidr>',
       'a proxy in front, whose X-Forwarded-For, Forwarded and X-Request-Id are believed; may be repeated',

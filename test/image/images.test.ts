@@ -116,7 +116,10 @@ describe('what others have written', () => {
     }
     assert.match(notices, /Permission is hereby granted, free of charge/);
     assert.ok(bill.packages.some((each) => each.name.startsWith('@oven/bun-')));
-    assert.equal(bill.packages.at(-1)?.externalRefs?.[0]?.referenceLocator, 'pkg:deb/debian/libc6@2.36-9');
+    assert.equal(
+      bill.packages.at(-1)?.externalRefs?.[0]?.referenceLocator,
+      'pkg:deb/debian/libc6@2.36-9?distro=debian-12',
+    );
     assert.equal(bill.relationships.length, bill.packages.length);
   });
 });
