@@ -1,5 +1,6 @@
 // From the start of a data-plane process to its readiness, with a thousand routes stored on a real API server: as an image
-// runs it, from a bundle, and from source. Prints a table in Markdown.
+// runs it, from a bundle, and from source. Beside it nginx and haproxy with a thousand hosts in a file, until they accept a
+// connection. Prints a table in Markdown.
 //
 //   make bench-ready
 import { execFileSync, spawn } from 'node:child_process';
@@ -8,6 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from '../e2e/http-client.ts';
 import { service, simpleRoute } from '../e2e/manifests.ts';
+import { Lab } from './lab.ts';
+import { sidesOf } from './proxies.ts';
+import { scenes } from './scene.ts';
 import { TestCluster, moment, whyNoCluster } from '../cluster/test-cluster.ts';
 
 const routes = 1000;
@@ -49,15 +53,31 @@ try {
   process.stdout.write(
     ['| from start to ready, 1000 routes | median | fastest | slowest |', '|---|---|---|---|', ''].join('\n'),
   );
-  for (const { name, times } of sides) {
-    const sorted = times.toSorted((a, b) => a - b).map((time) => `${Math.round(time)} ms`);
-    process.stdout.write(`| ${name} | ${sorted[rounds >> 1]} | ${sorted[0]} | ${sorted.at(-1)} |\n`);
+  for (const { name, times } of sides) report(name, times);
+  const lab = await Lab.open();
+  try {
+    for (const side of sidesOf(lab).filter(({ name }) => ['nginx', 'haproxy'].includes(name))) {
+      const times: number[] = [];
+      for (let round = 0; round < rounds; round++) {
+        const { running, listeningMs } = await side.start(scenes.thousand);
+        times.push(listeningMs);
+        await running.stop();
+      }
+      report(`${side.name}, to its first accepted connection`, times);
+    }
+  } finally {
+    lab.close();
   }
 } finally {
   await cluster.stop();
   rmSync(folder, { recursive: true });
 }
 process.exit(0);
+
+function report(name: string, times: readonly number[]): void {
+  const sorted = times.toSorted((a, b) => a - b).map((time) => `${Math.round(time)} ms`);
+  process.stdout.write(`| ${name} | ${sorted[rounds >> 1]} | ${sorted[0]} | ${sorted.at(-1)} |\n`);
+}
 
 /** In milliseconds, until /readyz says 200 and a request by one of the routes is answered in the name of its rule. */
 async function untilReady(command: readonly string[]): Promise<number> {

@@ -30,6 +30,7 @@ export const scenes = {
   grpc: { name: '1 route, gRPC', rules: 'everything', hosts: 1, rulesPerHost: 1, http2: 'gRPC' },
   filtered: { name: 'a rule with filters', rules: 'filtered', hosts: 1, rulesPerHost: 1 },
   ten: { name: '10 routes', rules: 'path', hosts: 1, rulesPerHost: 10 },
+  thousand: { name: '1000 routes', rules: 'everything', hosts: 1000, rulesPerHost: 1 },
   tenThousand: { name: '10,000 routes', rules: 'path', hosts: 1000, rulesPerHost: 10 },
   headers: { name: '10 rules by header', rules: 'header', hosts: 1, rulesPerHost: 10 },
   expressions: { name: '10 rules by regular expression', rules: 'expression', hosts: 1, rulesPerHost: 10 },

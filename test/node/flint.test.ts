@@ -217,6 +217,20 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
     },
   );
 
+  test('the data plane on the network of the nodes', { timeout: 240_000 }, async () => {
+    await helm.upgrade({ 'proxy.exposure': 'HostNetwork' });
+    for (const { address } of cluster.nodes) assert.equal(await statusAt(address, host), 200);
+    const onHosts = await cluster.kubectl([
+      ...system,
+      'get',
+      'pods',
+      '-l',
+      'app.kubernetes.io/component=proxy',
+      '-o=jsonpath={.items[*].spec.hostNetwork}',
+    ]);
+    assert.equal(onHosts, 'true true');
+  });
+
   test(
     'Helm goes back to the revision before, and takes everything away',
     { timeout: 240_000 },
