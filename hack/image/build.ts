@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { writeImage } from '../oci-image.ts';
 import type { WrittenImage } from '../oci-image.ts';
 import { entriesOf } from '../tar.ts';
+import { NoPackages } from './debian-libraries.ts';
 import { imageConfig, imagePlan, imagePlans, labels, version } from './images.ts';
 import type { ImagePlan } from './images.ts';
 import { writeRootFiles } from './root-files.ts';
@@ -73,11 +74,23 @@ if (import.meta.main) {
     },
   });
   const plans = positionals.length === 0 ? imagePlans : positionals.map(imagePlan);
-  for (const plan of plans) {
-    const options = { registry: values.registry, tag: values.tag, folder: values.to, isQuick: values.quick };
-    const { reference, file, digest, bytes, unpackedBytes } = await buildImage(plan, options);
-    process.stdout.write(
-      `${reference}  ${megabytes(bytes)} to pull, ${megabytes(unpackedBytes)} unpacked\n  ${file}\n  ${digest}\n`,
-    );
+  try {
+    for (const plan of plans) {
+      const options = {
+        registry: values.registry,
+        tag: values.tag,
+        folder: values.to,
+        isQuick: values.quick,
+      };
+      const { reference, file, digest, bytes, unpackedBytes } = await buildImage(plan, options);
+      process.stdout.write(
+        `${reference}  ${megabytes(bytes)} to pull, ${megabytes(unpackedBytes)} unpacked\n  ${file}\n  ${digest}\n`,
+      );
+    }
+  } catch (error) {
+    if (!(error instanceof NoPackages)) throw error;
+    process.stderr.write(`hack/image/build.ts: ${error.message}\n`);
+    // As the scripts beside it say that something is missing here.
+    process.exitCode = 3;
   }
 }

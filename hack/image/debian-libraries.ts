@@ -34,6 +34,9 @@ const wanted =
 
 const release = 'VERSION_CODENAME=bookworm';
 
+/** This machine has no packages of Debian 12 to give. */
+export class NoPackages extends Error {}
+
 /**
  * Puts them where they lie on Debian, below `folder`. The packages are the newest that this machine's lists name (`apt-get
  * update` renews them): a fixed version would be a version with known holes. Throws where there are none of Debian's: the Dockerfile works anywhere.
@@ -42,19 +45,12 @@ export function writeLibraries(runtime: Runtime, folder: string): readonly Debia
   const osRelease = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   // Others have packages of the same names and other contents.
   if (!osRelease.includes('\nID=debian\n') || !osRelease.includes(`${release}\n`))
-    throw new Error(
+    throw new NoPackages(
       'an image is built from the packages of Debian 12, and this is something else: use the Dockerfile',
     );
   const work = mkdtempSync(join(tmpdir(), 'flint-libraries-'));
   try {
-    try {
-      execFileSync('apt-get', ['download', '--quiet', ...packagesOf[runtime]], { cwd: work, stdio: 'pipe' });
-    } catch (cause) {
-      throw new Error(
-        `the packages ${packagesOf[runtime].join(', ')} come from Debian 12 by apt-get, and it has failed here; the Dockerfile builds the same image`,
-        { cause },
-      );
-    }
+    download(packagesOf[runtime], work);
     const unpacked = join(work, 'unpacked');
     const packages = readdirSync(work).map((archive) => {
       execFileSync('dpkg-deb', ['-x', archive, unpacked], { cwd: work });
@@ -79,5 +75,25 @@ export function writeLibraries(runtime: Runtime, folder: string): readonly Debia
     return packages;
   } finally {
     rmSync(work, { recursive: true });
+  }
+}
+
+/** With fresh lists where the old ones do not do: a new machine has none, and old ones name what is there no more. */
+function download(packages: readonly string[], folder: string): void {
+  const apt = (...args: readonly string[]): void => {
+    execFileSync('apt-get', ['--quiet', ...args], { cwd: folder, stdio: 'pipe' });
+  };
+  try {
+    apt('download', ...packages);
+  } catch {
+    try {
+      apt('update');
+      apt('download', ...packages);
+    } catch (cause) {
+      throw new NoPackages(
+        `apt-get cannot get ${packages.join(', ')} here; the Dockerfile builds the same image`,
+        { cause },
+      );
+    }
   }
 }
