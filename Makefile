@@ -21,11 +21,18 @@ test: setup check unit e2e ## everything that must hold: checks, unit and end-to
 unit: setup ## the tests that need no processes of their own, half a minute
 	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' $(patsubst %,-not -path 'test/%/*',e2e cluster gitops install node) -not -path 'test/chaos/soak*' | sort)
 
+# What looks at memory, descriptors and seconds of a process wants the machine for itself; the rest mostly waits.
+E2E_ALONE := $(patsubst %,test/e2e/%.test.ts,descriptors-spent h2-floods idle-connections memory-pressure probes websocket-load) test/chaos/soak.test.ts
+E2E_TOGETHER = $(filter-out $(E2E_ALONE),$(wildcard test/e2e/*.test.ts))
+E2E := $(NODE) --test --test-timeout=180000
+
 e2e: setup ## real processes, real sockets, a real API server, real nodes; what is missing is said and skipped
 	@hack/assets --early
-	FLINT_RUNTIME=bun $(NODE) --test --test-timeout=180000 --test-reporter=spec --test-concurrency=2 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
+	FLINT_RUNTIME=bun $(E2E) --test-reporter=spec --test-concurrency=2 $(E2E_TOGETHER)
+	FLINT_RUNTIME=bun $(E2E) --test-reporter=spec --test-concurrency=1 $(E2E_ALONE)
 	@echo "the same with the data plane on Node"
-	FLINT_RUNTIME=node $(NODE) --test --test-timeout=180000 --test-reporter=dot --test-concurrency=2 'test/e2e/**/*.test.ts' test/chaos/soak.test.ts
+	FLINT_RUNTIME=node $(E2E) --test-reporter=dot --test-concurrency=2 $(E2E_TOGETHER)
+	FLINT_RUNTIME=node $(E2E) --test-reporter=dot --test-concurrency=1 $(E2E_ALONE)
 	@hack/assets
 	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/install/**/*.test.ts' 'test/cluster/**/*.test.ts' 'test/gitops/**/*.test.ts'
 	@$(MAKE) --no-print-directory e2e-nodes
