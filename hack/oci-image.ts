@@ -30,6 +30,9 @@ export interface Layer {
 
 export type Compression = { readonly kind: 'gzip' } | { readonly kind: 'zstd'; readonly level: number };
 
+/** What container images call the architecture of this machine. */
+export const ownArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
 export interface Image {
   /** With a host or a folder before the first slash, and a tag: `flint.local/flint-proxy:0.1.0`. */
   readonly name: string;

@@ -7,11 +7,11 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { writeImage } from '../oci-image.ts';
+import { ownArchitecture, writeImage } from '../oci-image.ts';
 import type { WrittenImage } from '../oci-image.ts';
 import { entriesOf } from '../tar.ts';
 import { NoPackages } from './debian-libraries.ts';
-import { imageConfig, imagePlan, imagePlans, labels, version } from './images.ts';
+import { imageConfig, imageFile, imagePlan, imagePlans, labels, version } from './images.ts';
 import type { ImagePlan } from './images.ts';
 import { writeRootFiles } from './root-files.ts';
 
@@ -33,17 +33,14 @@ export async function buildImage(plan: ImagePlan, options: BuildOptions): Promis
   const work = mkdtempSync(join(tmpdir(), 'flint-image-'));
   try {
     const files = writeRootFiles(plan, work);
-    const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
-    const compression = options.isQuick
-      ? ({ kind: 'zstd', level: 1 } as const)
-      : ({ kind: 'zstd', level: 12 } as const);
+    const compression = { kind: 'zstd', level: options.isQuick ? 1 : 12 } as const;
     const reference = `${options.registry}/${plan.name}:${options.tag}`;
     mkdirSync(options.folder, { recursive: true });
-    const file = join(options.folder, `${plan.name}-${options.tag}-linux-${architecture}.tar`);
+    const file = imageFile(options.folder, plan.name, options.tag);
     const written = await writeImage(
       {
         name: reference,
-        architecture,
+        architecture: ownArchitecture,
         layers: [
           { entries: entriesOf(files.runtime), createdBy: `the runtime: ${plan.runtime}`, compression },
           { entries: entriesOf(files.flint), createdBy: `flint ${version}`, compression },

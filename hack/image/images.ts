@@ -1,5 +1,7 @@
 // The images that Flint ships as: what each is for, what it runs on, and how it is started.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ownArchitecture } from '../oci-image.ts';
 import type { ImageConfig } from '../oci-image.ts';
 
 export type Runtime = 'node' | 'bun';
@@ -49,6 +51,11 @@ export function imagePlan(name: string): ImagePlan {
   if (plan === undefined)
     throw new Error(`${name} is none of the images: ${imagePlans.map((each) => each.name).join(', ')}`);
   return plan;
+}
+
+/** Where `make image` writes it. */
+export function imageFile(folder: string, name: string, tag: string): string {
+  return join(folder, `${name}-${tag}-linux-${ownArchitecture}.tar`);
 }
 
 /** Inside an image: the runtime, and the folder of the bundle; the CRD lies two folders above it, as in a checkout. */

@@ -1,5 +1,5 @@
 // A real kube-apiserver with its etcd, for one test file: started on free ports, killed at the end.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -9,8 +9,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-const root = new URL('../../', import.meta.url).pathname;
+import { builtBy } from './built.ts';
 
 export interface ApiAnswer {
   readonly status: number;
@@ -19,14 +18,8 @@ export interface ApiAnswer {
 
 /** The folder with the binaries, or why there is none: said loudly, never skipped in silence. */
 export function kubeAssets(): { readonly folder: string } | { readonly missing: string } {
-  const found = spawnSync(join(root, 'hack/kube-assets'), {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  if (found.status === 0) return { folder: found.stdout.trim() };
-  process.stderr.write(found.stderr);
-  if (found.status === 3) return { missing: found.stderr.trim() };
-  throw new Error(`hack/kube-assets failed:\n${found.stderr}`);
+  const found = builtBy('kube-assets');
+  return 'missing' in found ? found : { folder: found.path };
 }
 
 export interface ApiServerOptions {

@@ -1,13 +1,11 @@
 // Plays cert-manager's controllers on a test cluster: its real CRDs, and the objects that it writes, as it writes them.
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
-import { join } from 'node:path';
 import type { TestCluster } from './test-cluster.ts';
+import { builtBy } from './built.ts';
 import { moment } from './test-cluster.ts';
 
-const root = new URL('../../', import.meta.url).pathname;
 const group = 'cert-manager.io';
 const solverPort = 8089;
 const challengePath = '/.well-known/acme-challenge';
@@ -15,11 +13,8 @@ const secretWriter = 'cert-manager-certificates-issuing';
 
 /** The folder with the CRDs, or why there is none: said loudly, never skipped in silence. */
 export function certManagerCrds(): { readonly folder: string } | { readonly missing: string } {
-  const found = spawnSync(join(root, 'hack/cert-manager-crds'), { encoding: 'utf8' });
-  if (found.status === 0) return { folder: found.stdout.trim() };
-  process.stderr.write(found.stderr);
-  if (found.status === 3) return { missing: found.stderr.trim() };
-  throw new Error(`hack/cert-manager-crds failed:\n${found.stderr}`);
+  const found = builtBy('cert-manager-crds');
+  return 'missing' in found ? found : { folder: found.path };
 }
 
 /** cert-manager's CRDs, and what Flint may do with them. */

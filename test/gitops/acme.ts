@@ -1,6 +1,6 @@
 // cert-manager's own controller and solver, and Pebble as the certificate authority that it asks: real processes, with what a
 // kubelet and a cloud's DNS would do beside them.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { createAuthority } from '../tls/certificates.ts';
 import type { TestCluster } from '../cluster/test-cluster.ts';
 import { moment } from '../cluster/test-cluster.ts';
+import { builtBy } from '../cluster/built.ts';
 
-const root = new URL('../../', import.meta.url).pathname;
 /** Pods of a node share its address here, so that each of them has a port of its own. */
 const solverAddress = '10.213.3.1';
 const acmeAddress = '10.213.4.1';
@@ -19,14 +19,8 @@ const dnsAddress = '10.213.4.2';
 
 /** The folder with the programs, or why there is none: said loudly, never skipped in silence. */
 export function certManagerAssets(): { readonly folder: string } | { readonly missing: string } {
-  const found = spawnSync(join(root, 'hack/cert-manager-assets'), {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  if (found.status === 0) return { folder: found.stdout.trim() };
-  process.stderr.write(found.stderr);
-  if (found.status === 3) return { missing: found.stderr.trim() };
-  throw new Error(`hack/cert-manager-assets failed:\n${found.stderr}`);
+  const found = builtBy('cert-manager-assets');
+  return 'missing' in found ? found : { folder: found.path };
 }
 
 interface SolverPod {

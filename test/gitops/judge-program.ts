@@ -1,18 +1,16 @@
 // The program of hack/gitops, which judges objects as Argo CD, kstatus and kubectl do: one object in, one judgement out.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
+import { builtBy } from '../cluster/built.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
 /** Where the program is, or why there is none: said loudly, never skipped in silence. */
 export function judgeBinary(): { readonly file: string } | { readonly missing: string } {
-  const found = spawnSync(join(root, 'hack/gitops-binary'), { encoding: 'utf8' });
-  if (found.status === 0) return { file: found.stdout.trim() };
-  process.stderr.write(found.stderr);
-  if (found.status === 3) return { missing: found.stderr.trim() };
-  throw new Error(`hack/gitops-binary failed:\n${found.stderr}`);
+  const found = builtBy('gitops-binary');
+  return 'missing' in found ? found : { file: found.path };
 }
 
 export const customization = join(root, 'config/argocd/resource_customizations/flint.dev/IngressRoute');

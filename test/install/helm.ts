@@ -5,30 +5,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
+import { builtBy } from '../cluster/built.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
 export const chartFolder = join(root, 'helm/flint');
 export const release = { name: 'flint', namespace: 'flint-system' } as const;
 
-const binary = findHelm();
+const binary = builtBy('helm-binary');
 /** Nothing of the user's own Helm is read or written. */
 const home = mkdtempSync(join(tmpdir(), 'flint-helm-'));
 process.on('exit', () => rmSync(home, { recursive: true, force: true }));
 
 /** Why tests that need Helm cannot run here; false when they can. */
 export const whyNoHelm: string | false = 'missing' in binary ? binary.missing : false;
-
-function findHelm(): { readonly path: string } | { readonly missing: string } {
-  const found = spawnSync(join(root, 'hack/helm-binary'), {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  if (found.status === 0) return { path: found.stdout.trim() };
-  process.stderr.write(found.stderr);
-  if (found.status === 3) return { missing: found.stderr.trim() };
-  throw new Error(`hack/helm-binary failed:\n${found.stderr}`);
-}
 
 export interface HelmResult {
   readonly isDone: boolean;

@@ -1,7 +1,7 @@
 // The two images that the harness needs itself: pause, and a backend. Written by hack/oci-image.ts, as the real ones.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeImage } from '../../hack/oci-image.ts';
+import { ownArchitecture, writeImage } from '../../hack/oci-image.ts';
 import { pauseImage } from './node-files.ts';
 
 export const demoImage = 'flint.local/demo:1';
@@ -14,10 +14,7 @@ export async function writeDemoImages(programs: string, folder: string): Promise
     const file = join(folder, `${program}.tar`);
     const config = { User: user, Entrypoint: [`/${program}`], WorkingDir: '/' };
     const layers = [{ entries, createdBy: 'hack/node' }];
-    await writeImage(
-      { name, architecture: process.arch === 'arm64' ? 'arm64' : 'amd64', layers, config },
-      file,
-    );
+    await writeImage({ name, architecture: ownArchitecture, layers, config }, file);
     return file;
   };
   return [await write(pauseImage, 'pause', '65535:65535'), await write(demoImage, 'demo', '65532:65532')];

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { builtBy } from '../cluster/built.ts';
 import { simpleRoute } from '../e2e/manifests.ts';
-import { Helm, findHelm, findImages, nextVersion } from './helm.ts';
+import { Helm, findImages, nextVersion } from './helm.ts';
 import { NodeCluster } from './node-cluster.ts';
 import { OutsideClient } from './outside-client.ts';
 import type { Outcome } from './outside-client.ts';
@@ -12,7 +13,7 @@ import { findSandbox } from './sandbox.ts';
 import { deployment, namespace } from './workloads.ts';
 
 const found = findSandbox();
-const helmFound = findHelm();
+const helmFound = builtBy('helm-binary');
 const imagesFound = findImages();
 const missing = [found, helmFound, imagesFound].flatMap((each) =>
   'missing' in each ? [each.missing] : [],
@@ -39,7 +40,7 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
   before(
     async () => {
       cluster = await NodeCluster.start({ images: 'images' in imagesFound ? imagesFound.images : [] });
-      helm = new Helm('helm' in helmFound ? helmFound.helm : '', cluster);
+      helm = new Helm('path' in helmFound ? helmFound.path : '', cluster);
       await cluster.apply(namespace('flint-system', 'privileged'), namespace('shop', 'restricted'));
       await helm.upgrade({});
       await cluster.apply(deployment(shop, 2), service(shop.name), inShop(simpleRoute(host, 'shop')));
@@ -75,7 +76,8 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
 
   /** What users of both nodes saw while it was done. */
   async function meanwhile(work: () => Promise<void>, port = 80): Promise<readonly Outcome[]> {
-    const clients = cluster.nodes.map(({ address }) => new OutsideClient({ address, port, host }));
+    await using all = new AsyncDisposableStack();
+    const clients = cluster.nodes.map(({ address }) => all.use(new OutsideClient({ address, port, host })));
     await Promise.all(clients.map((client) => client.finish(50)));
     await work();
     await Promise.all(clients.map((client) => client.finish(50)));
@@ -180,7 +182,13 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
   }
 
   async function statusAt(address: string, hostname: string): Promise<number> {
-    const client = new OutsideClient({ address, port: 80, host: hostname, perSecond: 50, newPercent: 100 });
+    await using client = new OutsideClient({
+      address,
+      port: 80,
+      host: hostname,
+      perSecond: 50,
+      newPercent: 100,
+    });
     await client.finish(1);
     const { failures } = await client.stop();
     return failures.length === 0 ? 200 : Number(failures[0]?.cause.replace('status ', ''));

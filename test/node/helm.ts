@@ -1,8 +1,7 @@
 // Flint on real nodes as a user puts it there: images imported, the chart installed by the real helm.
-import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { version } from '../../hack/image/images.ts';
+import { imageFile, version } from '../../hack/image/images.ts';
 import { run } from './component.ts';
 import type { NodeCluster } from './node-cluster.ts';
 import { kubeconfig } from './node-files.ts';
@@ -12,32 +11,24 @@ const registry = 'flint.local';
 /** The same program under another tag: a release that changes nothing but its digest. */
 export const nextVersion = 'next';
 
-/** The path of helm, or why there is none. */
-export function findHelm(): { readonly helm: string } | { readonly missing: string } {
-  const found = spawnSync(join(root, 'hack/helm-binary'), { encoding: 'utf8' });
-  if (found.status === 3) return { missing: found.stderr.trim() };
-  if (found.status !== 0) throw new Error(`hack/helm-binary failed:\n${found.stderr}`);
-  return { helm: found.stdout.trim() };
-}
-
 /** The images that `make e2e-nodes` has built before, or why there are none. */
 export function findImages(): { readonly images: readonly string[] } | { readonly missing: string } {
-  const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
-  const images = [`flint-operator-${version}`, `flint-proxy-${version}`, `flint-proxy-${nextVersion}`].map(
-    (name) => join(root, '.cache/node-images', `${name}-linux-${architecture}.tar`),
-  );
+  const folder = join(root, '.cache/node-images');
+  const images = [
+    imageFile(folder, 'flint-operator', version),
+    imageFile(folder, 'flint-proxy', version),
+    imageFile(folder, 'flint-proxy', nextVersion),
+  ];
   const absent = images.find((image) => !existsSync(image));
   return absent === undefined ? { images } : { missing: `there is no ${absent}: run make e2e-nodes` };
 }
 
 export class Helm {
   readonly #helm: string;
-  readonly #cluster: NodeCluster;
   readonly #kubeconfig: string;
 
   constructor(helm: string, cluster: NodeCluster) {
     this.#helm = helm;
-    this.#cluster = cluster;
     this.#kubeconfig = join(cluster.folder, 'admin.kubeconfig');
     const { url, caFile, adminToken } = cluster.api;
     writeFileSync(this.#kubeconfig, kubeconfig(url, readFileSync(caFile, 'utf8'), adminToken), {
@@ -65,9 +56,5 @@ export class Helm {
   run(...args: readonly string[]): Promise<string> {
     const access = ['--kubeconfig', this.#kubeconfig, '--namespace', 'flint-system'];
     return run([this.#helm, ...access, ...args]);
-  }
-
-  get cluster(): NodeCluster {
-    return this.#cluster;
   }
 }

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { join } from 'node:path';
 import { kubeAssets } from '../cluster/api-server.ts';
 import { environment } from './component.ts';
+import { builtBy } from '../cluster/built.ts';
 
-const root = new URL('../../', import.meta.url).pathname;
 const cgroups = '/sys/fs/cgroup';
 
 export interface Sandbox {
@@ -32,10 +32,9 @@ export function findSandbox(): Found {
       return { missing: `there is no ${program}: run hack/node-packages` };
   const kube = kubeAssets();
   if ('missing' in kube) return kube;
-  const node = spawnSync(join(root, 'hack/node-assets'), { encoding: 'utf8' });
-  if (node.status === 3) return { missing: node.stderr.trim() };
-  if (node.status !== 0) throw new Error(`hack/node-assets failed:\n${node.stderr}`);
-  return { sandbox: { folder, cgroup, kubeFolder: kube.folder, nodeFolder: node.stdout.trim(), cniFolder } };
+  const node = builtBy('node-assets');
+  if ('missing' in node) return node;
+  return { sandbox: { folder, cgroup, kubeFolder: kube.folder, nodeFolder: node.path, cniFolder } };
 }
 
 /** Makes a cgroup below an existing one, in every hierarchy. */
