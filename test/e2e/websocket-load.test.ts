@@ -14,6 +14,8 @@ const sockets = 1000;
 const mostBytesEach = 256 * kib;
 const messages = 256;
 const mostHeldBytes = 64 * mib;
+/** While all of it flows, garbage of the runtime counts too: up to 70 MiB on Node until its collector comes, 17 on Bun. */
+const mostGrownBytes = (messages * mib) / 2;
 
 /** Not all in one go: the backend lives in this process, and could accept none while clients greet. */
 const openedAtOnce = 50;
@@ -53,7 +55,8 @@ async function sendToSlowReader(
     60_000,
   );
   assert.equal(total, messages * mib);
-  assert.ok(residentBytesOf(pid) - before < mostHeldBytes);
+  const grown = residentBytesOf(pid) - before;
+  assert.ok(grown < mostGrownBytes, `${Math.round(grown / mib)} MiB more after all of it went through`);
 }
 
 async function withBackend(context: TestContext, scheme: Scheme, serve: (socket: WebSocket) => void) {
