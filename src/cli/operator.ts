@@ -149,7 +149,7 @@ export async function operator(
     isReady: () => true,
     metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   });
-  const port = await admin.listen(options.admin.host, options.admin.port);
+  const port = await admin.listen(options.admin);
   logger.info({ admin: port, identity }, 'standing for election');
 
   const standing = election.run();

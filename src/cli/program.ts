@@ -67,12 +67,24 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
         '--node-name <name>',
         'of the node that this pod runs on, for endpoints by zone (default: the environment, FLINT_NODE_NAME)',
       )
+      .addOption(podName())
       .addOption(serviceAccount()),
     '0.0.0.0',
   ).action(async (options) => {
     const stop = waitForStop(terminal);
     const { proxy } = await import('./proxy.ts');
     setCode(await proxy(options, stop));
+  });
+
+  adminOptions(
+    root
+      .command('ready')
+      .description('ask the data plane of this machine, or of this pod, whether it is ready')
+      .addOption(podName()),
+    '127.0.0.1',
+  ).action(async (options) => {
+    const { ready } = await import('./ready.ts');
+    setCode(await ready(options, terminal));
   });
 
   root
@@ -146,7 +158,7 @@ export function createProgram(terminal: Terminal, setCode: (code: number) => voi
 
 /** What every command has that serves requests. */
 function servingOptions(command: Command, adminHost: string): Command {
-  return command
+  return adminOptions(command, adminHost)
     .option('--http <host:port>', 'where to accept HTTP', parseHostPort, { host: '0.0.0.0', port: 8080 })
     .option('--https <host:port>', 'where to accept HTTP over TLS', parseHostPort, {
       host: '0.0.0.0',
@@ -157,10 +169,6 @@ function servingOptions(command: Command, adminHost: string): Command {
       'where clients reach --https, for redirects (default: 443 in a cluster, else the port of --https)',
       parsePort,
     )
-    .option('--admin <host:port>', 'where to serve /metrics, /livez, /readyz and /revision', parseHostPort, {
-      host: adminHost,
-      port: 9901,
-    })
     .option(
       '--workers <n>',
       'threads that serve requests (default: the CPUs available, at most 16)',
@@ -180,6 +188,28 @@ function servingOptions(command: Command, adminHost: string): Command {
     .addOption(logLevel())
     .option('--drain-delay <ms>', 'after SIGTERM: not ready, but accepting, for this long', parseCount, 5000)
     .option('--grace <ms>', 'then: how long requests under way may take to finish', parseCount, 30_000);
+}
+
+function adminOptions(command: Command, adminHost: string): Command {
+  return command
+    .option(
+      '--admin <host:port>',
+      'where /metrics, /livez, /readyz and /revision are served',
+      parseHostPort,
+      {
+        host: adminHost,
+        port: 9901,
+      },
+    )
+    .option(
+      '--admin-spare <host:port>',
+      'where they are served while another process, such as the pod that this one replaces, has that address',
+      parseHostPort,
+    );
+}
+
+function podName(): Option {
+  return new Option('--pod-name <name>', 'of this pod (default: the environment, FLINT_POD_NAME)');
 }
 
 function serviceAccount(): Option {

@@ -5,12 +5,14 @@ import { ApiClient } from '#kube/api-client.ts';
 import { podTransport } from '#kube/pod-transport.ts';
 import { openServing } from './serving.ts';
 import type { ServingOptions } from './serving.ts';
+import { podNameOf } from './ready.ts';
 import type { Stop } from './stop-signal.ts';
 import { exitCode } from './terminal.ts';
 
 export interface ProxyOptions extends ServingOptions {
   readonly routesNamespace: string;
   readonly nodeName?: string;
+  readonly podName?: string;
   readonly serviceAccount: string;
 }
 
@@ -18,8 +20,10 @@ export async function proxy(options: ProxyOptions, stop: Promise<Stop>): Promise
   const serving = await openServing(options);
   const { logger } = serving;
   const client = new ApiClient(podTransport(process.env, options.serviceAccount));
+  const podName = podNameOf(options);
   const dataPlane = new DataPlane({
     ...serving.dataPlane,
+    ...(podName === undefined ? {} : { podName }),
     nodeName: options.nodeName ?? process.env['FLINT_NODE_NAME'] ?? '',
     contactAgeSeconds: () => follower.contactAgeSeconds,
   });

@@ -14,6 +14,7 @@ export interface ServingOptions extends SettingsOptions {
   /** Absent: that of the settings. */
   readonly publicHttpsPort?: number;
   readonly admin: HostPort;
+  readonly adminSpare?: HostPort;
   readonly workers?: number;
   readonly trustedProxy: readonly string[];
   readonly accessLog: 'json' | 'off';
@@ -47,6 +48,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
       http: options.http,
       https: options.https,
       admin: options.admin,
+      ...(options.adminSpare === undefined ? {} : { adminSpare: options.adminSpare }),
       workers: options.workers ?? Math.min(availableParallelism(), mostWorkers),
       proxy: { ...settings.proxy, trustedProxies, publicHttpsPort },
       logger,

@@ -7,7 +7,7 @@ import { schemaNumbers } from '#model/route-model-schema.ts';
 import { errorCodeNames } from '#h2/error-code.ts';
 import { handshakeOutcomes, http2Scopes, refusals } from '#proxy/proxy-context.ts';
 import { AdminServer } from '#telemetry/admin-server.ts';
-import type { AdminAnswer } from '#telemetry/admin-server.ts';
+import type { AdminAddress, AdminAnswer } from '#telemetry/admin-server.ts';
 import { createDataPlaneMetrics } from '#telemetry/data-plane-metrics.ts';
 import type { DataPlaneSnapshot } from '#telemetry/data-plane-metrics.ts';
 import type { Logger } from '#telemetry/log.ts';
@@ -26,7 +26,11 @@ export interface DataPlaneOptions {
   readonly http: { readonly host: string; readonly port: number };
   /** Where TLS is spoken; absent: nowhere. */
   readonly https?: { readonly host: string; readonly port: number };
-  readonly admin: { readonly host: string; readonly port: number };
+  readonly admin: AdminAddress;
+  /** Where the admin pages are while another process, such as the pod that this one replaces, has `admin`. */
+  readonly adminSpare?: AdminAddress;
+  /** The name of this pod, by which it is asked; absent: nobody knows. */
+  readonly podName?: string;
   readonly workers: number;
   readonly proxy: ProxySettings;
   readonly logger: Logger;
@@ -99,6 +103,7 @@ export class DataPlane {
     });
     const registry = createDataPlaneMetrics(() => this.#snapshot());
     this.#admin = new AdminServer({
+      ...(options.podName === undefined ? {} : { pod: options.podName }),
       isReady: () => this.isReady,
       isLive: () => !this.#pool.isStuck,
       pages: {
@@ -126,7 +131,7 @@ export class DataPlane {
 
   /** Resolves to the admin port. */
   async startAdmin(): Promise<number> {
-    return this.#admin.listen(this.#options.admin.host, this.#options.admin.port);
+    return this.#admin.listen(this.#options.admin, this.#options.adminSpare);
   }
 
   /** The chunks of a bundle that are to be offered before it is applied, or to come with it. */
@@ -223,6 +228,7 @@ export class DataPlane {
   /** Not ready at once, accepting on for `delayMs`, then ending connections as their responses end. */
   async drain(delayMs: number, graceMs: number): Promise<void> {
     this.#isDraining = true;
+    if (this.#options.adminSpare !== undefined) this.#admin.release();
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     // Threads that are being started can be ended when they are there.
     await this.#starting;

@@ -63,7 +63,9 @@ export class Acknowledgements {
 
   /** Asks these from now on, and no others. */
   update(candidates: readonly Candidate[]): void {
-    const wanted = new Map(candidates.map((candidate) => [`${candidate.uid} ${candidate.url}`, candidate]));
+    const wanted = new Map(
+      candidates.map((candidate) => [`${candidate.uid} ${candidate.urls.join(' ')}`, candidate]),
+    );
     for (const [key, member] of this.#members) {
       if (wanted.has(key)) continue;
       member.ending.abort();

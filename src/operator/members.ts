@@ -1,16 +1,16 @@
 // Which data-plane pods have to prove that they serve a revision.
 import { FieldReader } from '#api/field-reader.ts';
-import { readMeta } from '#api/kubernetes-object.ts';
+import { metaText, readMeta } from '#api/kubernetes-object.ts';
 import type { KubernetesObject } from '#api/kubernetes-object.ts';
-import { adminPortName } from '#model/wire-names.ts';
+import { adminPortName, adminPortsAnnotation } from '#model/wire-names.ts';
 
 export interface Candidate {
   readonly name: string;
   readonly namespace: string;
   readonly uid: string;
   readonly node: string;
-  /** Of its admin port: `http://10.0.0.7:9901`. */
-  readonly url: string;
+  /** Of its admin port: `http://10.0.0.7:9901`. Of several one is its own, and another pod of the node may have the others. */
+  readonly urls: readonly string[];
   /** Ready, on a Ready node: it has to prove what it serves. Others are asked only for what they understand. */
   readonly counts: boolean;
 }
@@ -27,11 +27,12 @@ export function candidatesOf(
     const status = new FieldReader(pod['status'] ?? {}, 'status', []);
     const node = spec.string('nodeName') ?? '';
     const address = status.string('podIP') ?? '';
-    const port = adminPort(spec);
-    if (isTerminating || address === '' || port === undefined) return [];
+    const ports = adminPorts(spec, metaText(pod, 'annotations', adminPortsAnnotation));
+    if (isTerminating || address === '' || ports.length === 0) return [];
     const host = address.includes(':') ? `[${address}]` : address;
     const counts = isReady(pod) && readyNodes?.has(node) !== false;
-    return [{ name, namespace, uid, node, url: `http://${host}:${port}`, counts }];
+    const urls = ports.map((port) => `http://${host}:${port}`);
+    return [{ name, namespace, uid, node, urls, counts }];
   });
 }
 
@@ -42,9 +43,12 @@ function isReady(object: KubernetesObject): boolean {
     .some((condition) => condition.string('type') === 'Ready' && condition.string('status') === 'True');
 }
 
-function adminPort(spec: FieldReader): number | undefined {
+function adminPorts(spec: FieldReader, annotation: string): readonly number[] {
   for (const container of spec.objects('containers', 100))
     for (const port of container.objects('ports', 100))
-      if (port.string('name') === adminPortName) return port.integer('containerPort', 1, 65_535);
-  return undefined;
+      if (port.string('name') === adminPortName) {
+        const number = port.integer('containerPort', 1, 65_535);
+        return number === undefined ? [] : [number];
+      }
+  return /^[1-9][0-9]{0,4}(,[1-9][0-9]{0,4}){0,3}$/.test(annotation) ? annotation.split(',').map(Number) : [];
 }

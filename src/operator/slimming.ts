@@ -77,13 +77,17 @@ export function slimNode(object: KubeObject): KubeObject {
 export function slimPod(object: KubeObject): KubeObject {
   const { nodeName, containers } = fieldsOf(object['spec']);
   const { podIP, conditions } = fieldsOf(object['status']);
-  return bare(object, {
+  const { apiVersion, kind } = object;
+  return {
+    apiVersion,
+    kind,
+    metadata: metadataOf(object, true),
     spec: {
       nodeName,
       containers: listOf(containers).map((container) => pick(fieldsOf(container), ['ports'])),
     },
     status: { podIP, conditions: readyCondition(conditions) },
-  });
+  };
 }
 
 function bare(object: KubeObject, rest: Fields): KubeObject {

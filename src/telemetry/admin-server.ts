@@ -1,6 +1,15 @@
 // The admin port of a process: health for the kubelet, metrics for Prometheus, and pages of its own.
+//
+//   listen --> at its address <----------------------------+   release
+//      |                                                   |   (whoever leaves makes room)
+//      +-- taken by another --> at the spare one, looking for its own to become free
 import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+
+export interface AdminAddress {
+  readonly host: string;
+  readonly port: number;
+}
 
 export interface AdminAnswer {
   readonly contentType: string;
@@ -8,6 +17,8 @@ export interface AdminAnswer {
 }
 
 export interface AdminSource {
+  /** Its name: whoever asks for another one by `?pod=NAME` gets 421. Absent: nobody knows, and everybody is answered. */
+  readonly pod?: string;
   isReady(): boolean;
   /** False: nothing but a new process helps. Absent: it always is. */
   isLive?(): boolean;
@@ -17,45 +28,104 @@ export interface AdminSource {
 }
 
 const plain = 'text/plain; charset=utf-8';
+/** How often an address that another process has is tried again. */
+const retryMs = 200;
 
 export class AdminServer {
   readonly #source: AdminSource;
-  readonly #server = createServer((request, response) => {
-    this.#serve(request, response).catch((error: unknown) => {
-      if (!response.headersSent) response.writeHead(500);
-      response.end(`${error instanceof Error ? error.message : String(error)}\n`);
-    });
-  });
+  #servers: readonly Server[] = [];
+  #retry: NodeJS.Timeout | undefined;
+  #isOver = false;
 
   constructor(source: AdminSource) {
     this.#source = source;
   }
 
-  /** Resolves to the bound port; rejects when the address cannot be bound. */
-  listen(host: string, port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject);
-        const address = this.#server.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : port);
+  /**
+   * Resolves to the bound port; rejects when the address cannot be bound. With `spare` it is no fault that another process
+   * has `at`: the spare one is bound, and left for `at` as soon as that is free.
+   */
+  async listen(at: AdminAddress, spare?: AdminAddress): Promise<number> {
+    for (;;) {
+      for (const address of spare === undefined ? [at] : [at, spare]) {
+        const server = await this.#bind(address, spare !== undefined);
+        if (server === undefined) continue;
+        this.#servers = [server];
+        if (address === spare) this.#moveLater(at);
+        return portOf(server, address);
+      }
+      // A third process of the same kind: one of the two others is about to leave.
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+      if (this.#isOver) throw new Error('closed before it could be bound');
+    }
+  }
+
+  /** Resolves to undefined where it is no fault that another process has the address. */
+  #bind({ host, port }: AdminAddress, mayBeTaken: boolean): Promise<Server | undefined> {
+    const server = createServer((request, response) => {
+      this.#serve(request, response).catch((error: unknown) => {
+        if (!response.headersSent) response.writeHead(500);
+        response.end(`${error instanceof Error ? error.message : String(error)}\n`);
       });
+    });
+    return new Promise((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        if (mayBeTaken && error.code === 'EADDRINUSE') resolve(undefined);
+        else reject(error);
+      });
+      server.listen(port, host, () => resolve(server));
     });
   }
 
+  #moveLater(at: AdminAddress): void {
+    this.#retry = setTimeout(() => {
+      void this.#move(at);
+    }, retryMs);
+  }
+
+  async #move(at: AdminAddress): Promise<void> {
+    // Whatever else is wrong with the address now: the spare one is there, and the next try may do better.
+    const server = await this.#bind(at, true).catch(() => undefined);
+    if (this.#isOver) {
+      server?.close();
+      return;
+    }
+    if (server === undefined) {
+      this.#moveLater(at);
+      return;
+    }
+    // Those who wait for an answer get it.
+    for (const left of this.#servers) left.close();
+    this.#servers = [...this.#servers, server];
+  }
+
+  /** Nobody new is answered from here on: the addresses are free for who follows. Answers under way are finished. */
+  release(): void {
+    this.#isOver = true;
+    clearTimeout(this.#retry);
+    for (const server of this.#servers) server.close();
+  }
+
   close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
+    this.release();
+    for (const server of this.#servers) server.closeAllConnections();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://admin');
     const answer = (status: number, type: string, text: string): void => {
-      response.writeHead(status, { 'content-type': type });
+      // On a connection that is kept the next question would not reach whoever has the address by then.
+      const isLast = this.#isOver || status === 421;
+      response.writeHead(status, { 'content-type': type, ...(isLast ? { connection: 'close' } : {}) });
       response.end(text);
     };
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(405, plain, 'only GET\n');
+      return;
+    }
+    const pod = url.searchParams.get('pod');
+    if (pod !== null && this.#source.pod !== undefined && pod !== this.#source.pod) {
+      answer(421, plain, `this is ${this.#source.pod}\n`);
       return;
     }
     switch (url.pathname) {
@@ -87,3 +157,8 @@ export class AdminServer {
 }
 
 const paths = ['/livez', '/readyz', '/metrics'];
+
+function portOf(server: Server, { port }: AdminAddress): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
+}

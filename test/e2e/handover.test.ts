@@ -5,6 +5,7 @@ import { echoBackend } from './backends.ts';
 import { runtime, startFlint } from './flint-process.ts';
 import { Load } from './load.ts';
 import { service, simpleRoute, yaml } from './manifests.ts';
+import { freePort, until } from '../telemetry/admin-ports.ts';
 
 /** Each asks to be the only one of its connection, so that every request is somebody new. */
 const request = (number: number): string =>
@@ -32,4 +33,24 @@ test('new connections go to whoever is there: none is refused, none is reset', o
   context.diagnostic(`${requests} requests over connections of their own`);
   assert.deepEqual(errors, []);
   assert.deepEqual(statuses, { 200: requests });
+});
+
+test('the address of the admin pages is handed over, too', async (context) => {
+  const manifests = yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [1]));
+  const addresses = [await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
+  const [admin = '', spare = ''] = addresses;
+  const args = ['--workers', '1', '--drain-delay', '300', '--admin', admin, '--admin-spare', spare];
+  const first = await startFlint(context, manifests, args);
+  assert.equal(`127.0.0.1:${first.adminPort}`, admin);
+  const second = await startFlint(context, manifests, args);
+  assert.equal(`127.0.0.1:${second.adminPort}`, spare);
+  assert.equal((await second.admin('/readyz')).status, 200);
+  const leaving = first.stop('SIGTERM');
+  await until(async () => {
+    const response = await fetch(`http://${spare}/readyz`).catch(() => undefined);
+    return response === undefined;
+  });
+  const response = await fetch(`http://${admin}/metrics`);
+  assert.match(await response.text(), new RegExp(`^flint_connections 0$`, 'm'));
+  assert.equal(await leaving, 0);
 });

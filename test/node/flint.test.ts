@@ -225,19 +225,51 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
     },
   );
 
-  test('the data plane on the network of the nodes', { timeout: 240_000 }, async () => {
-    await helm.upgrade({ 'proxy.exposure': 'HostNetwork' });
-    for (const { address } of cluster.nodes) assert.equal(await statusAt(address, host), 200);
-    const onHosts = await cluster.kubectl([
+  test(
+    'the data plane on the network of the nodes is rolled: old and new pod share its ports',
+    { timeout: 240_000 },
+    async (context) => {
+      const values = { 'proxy.exposure': 'HostNetwork' };
+      await helm.upgrade(values);
+      for (const { address } of cluster.nodes) assert.equal(await statusAt(address, host), 200);
+      const before = await proxyPods();
+      assert.deepEqual(
+        before.map(({ isOnHost }) => isOnHost),
+        ['true', 'true'],
+      );
+      const outcomes = await meanwhile(async () => {
+        await helm.upgrade({ ...values, 'proxy.image.tag': nextVersion });
+        // Each pod proves for itself what it serves, at whichever of two ports is its own.
+        await cluster.apply(inShop(simpleRoute('handed-over.test', 'shop')));
+        await ready('handed-over.test');
+      });
+      assertNothingFailed(context, outcomes);
+      const names = before.map(({ name }) => name);
+      assert.ok(
+        (await proxyPods()).every(({ name, image }) => !names.includes(name) && image.endsWith(nextVersion)),
+      );
+      for (const { address } of cluster.nodes) assert.equal(await statusAt(address, 'handed-over.test'), 200);
+    },
+  );
+
+  async function proxyPods(): Promise<{ name: string; isOnHost: string; image: string }[]> {
+    const fields = '{.metadata.name} {.spec.hostNetwork} {.spec.containers[0].image}';
+    const lines = await cluster.kubectl([
       ...system,
       'get',
       'pods',
       '-l',
       'app.kubernetes.io/component=proxy',
-      '-o=jsonpath={.items[*].spec.hostNetwork}',
+      `-o=jsonpath={range .items[*]}${fields}{"\\n"}{end}`,
     ]);
-    assert.equal(onHosts, 'true true');
-  });
+    return lines
+      .trim()
+      .split('\n')
+      .map((line) => {
+        const [name = '', isOnHost = '', image = ''] = line.split(' ');
+        return { name, isOnHost, image };
+      });
+  }
 
   test(
     'Helm goes back to the revision before, and takes everything away',

@@ -106,7 +106,7 @@ test('a pod that is replaced under its name has to answer for itself', async (co
   await register.counted(1, '1/1');
   register.update(candidate('a', 'uid-2'));
   assert.equal(register.ratio(1), '0/1');
-  register.update({ ...candidate('a', 'uid-2'), url: 'http://moved:9901' });
+  register.update({ ...candidate('a', 'uid-2'), urls: ['http://moved:9901'] });
   assert.equal(register.ratio(1), '0/1');
   await register.counted(1, '1/1');
 });

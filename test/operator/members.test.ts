@@ -38,7 +38,7 @@ test('a Ready pod on a Ready node is asked at its admin port', () => {
       namespace: 'flint-system',
       uid: 'u1',
       node: 'node-a',
-      url: 'http://10.0.0.7:9901',
+      urls: ['http://10.0.0.7:9901'],
       counts: true,
     },
   ]);
@@ -46,8 +46,8 @@ test('a Ready pod on a Ready node is asked at its admin port', () => {
 
 test('an IPv6 address stands in brackets', () => {
   const [candidate] = candidatesOf([pod({ status: { podIP: 'fd00::7' } })], nodes);
-  assert.equal(candidate?.url, 'http://[fd00::7]:9901');
-  assert.ok(URL.canParse(candidate.url));
+  assert.deepEqual(candidate?.urls, ['http://[fd00::7]:9901']);
+  assert.ok(URL.canParse(candidate.urls[0] ?? ''));
 });
 
 test('the admin port is found by its name, in any container', () => {
@@ -62,7 +62,24 @@ test('the admin port is found by its name, in any container', () => {
       ],
     },
   ];
-  assert.equal(candidatesOf([pod({ spec: { containers } })], nodes)[0]?.url, 'http://10.0.0.7:9999');
+  assert.deepEqual(candidatesOf([pod({ spec: { containers } })], nodes)[0]?.urls, ['http://10.0.0.7:9999']);
+});
+
+test('without such a port the annotation says which ones one of which is its own', () => {
+  const onNetworkOfNode = (ports: string): readonly string[] =>
+    candidatesOf(
+      [
+        pod({
+          metadata: { annotations: { 'flint.dev/admin-ports': ports } },
+          spec: { containers: [{ name: 'proxy' }] },
+        }),
+      ],
+      nodes,
+    ).flatMap(({ urls }) => urls);
+  assert.deepEqual(onNetworkOfNode('9901,9902'), ['http://10.0.0.7:9901', 'http://10.0.0.7:9902']);
+  assert.deepEqual(onNetworkOfNode('9901'), ['http://10.0.0.7:9901']);
+  for (const none of ['', '0', '9901,', 'admin', '9901 9902', '9901,9902,9903,9904,9905', '123456'])
+    assert.deepEqual(onNetworkOfNode(none), [], none);
 });
 
 const unready: Readonly<Record<string, PodParts>> = {

@@ -15,7 +15,7 @@ export function candidate(name: string, uid = `uid-${name}`): Candidate {
     namespace: 'flint-system',
     uid,
     node: `node-of-${name}`,
-    url: `http://${name}:9901`,
+    urls: [`http://${name}:9901`],
     counts: true,
   };
 }

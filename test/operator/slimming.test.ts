@@ -182,6 +182,10 @@ const pod = fc.record({
     namespace: fc.constant('flint'),
     uid: fc.constant('u'),
     labels: fc.constant({ app: 'flint-proxy' }),
+    annotations: fc.constantFrom<Readonly<Record<string, string>>>(
+      {},
+      { 'flint.dev/admin-ports': '9901,9902', other: 'x' },
+    ),
     deletionTimestamp: fc.constantFrom(undefined, undefined, '2024-01-01T00:00:00Z'),
   }),
   spec: fc.record({

@@ -19,6 +19,9 @@
 {{- if and (has $proxy.exposure (list "HostPort" "HostNetwork")) (eq (int $proxy.hostPorts.http) (int $proxy.hostPorts.https)) -}}
 {{- fail "proxy.hostPorts.http and https are one port" -}}
 {{- end -}}
+{{- if and (include "flint.sharesPorts" .) (has 9902 (list (int $proxy.hostPorts.http) (int $proxy.hostPorts.https))) -}}
+{{- fail "proxy.hostPorts must not be 9902 on the host's network: that is the admin port of a pod that replaces another" -}}
+{{- end -}}
 {{- if and (eq $proxy.exposure "HostNetwork") (has 9901 (list (int $proxy.hostPorts.http) (int $proxy.hostPorts.https))) -}}
 {{- fail "proxy.hostPorts must not be 9901 on the host's network: that is the admin port" -}}
 {{- end -}}

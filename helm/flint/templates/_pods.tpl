@@ -19,13 +19,18 @@ labels:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- $settings := include "flint.settingsReadBy" . }}
-{{- if or $values.podAnnotations $settings }}
+{{- $sharesPorts := and (eq (index . 1) "proxy") (include "flint.sharesPorts" $root) }}
+{{- if or $values.podAnnotations $settings $sharesPorts }}
 annotations:
   {{- with $values.podAnnotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
   {{- with $settings }}
   flint.dev/settings-digest: {{ sha256sum . | trunc 16 | quote }}
+  {{- end }}
+  {{- if $sharesPorts }}
+  # Where the operator asks for it: one of them is its own.
+  flint.dev/admin-ports: "9901,9902"
   {{- end }}
 {{- end }}
 {{- end -}}
@@ -111,11 +116,23 @@ volumes:
 
 {{/* The same list: the end of its container. */}}
 {{- define "flint.containerEnd" -}}
+{{- $sharesPorts := and (eq (index . 1) "proxy") (include "flint.sharesPorts" (index . 0)) }}
+{{- $admin := ternary 9901 "admin" (not (empty $sharesPorts)) }}
+{{- if $sharesPorts }}
+# As long as the pod before it has the port, that one answers there; this asks the new one itself, however long it takes to have routes.
+startupProbe:
+  exec:
+    command:
+      {{- include "flint.readyCommand" (index . 0) | nindent 6 }}
+  periodSeconds: 1
+  timeoutSeconds: 5
+  failureThreshold: 86400
+{{- end }}
 livenessProbe:
-  httpGet: {path: /livez, port: admin}
+  httpGet: {path: /livez, port: {{ $admin }}}
   timeoutSeconds: 5
 readinessProbe:
-  httpGet: {path: /readyz, port: admin}
+  httpGet: {path: /readyz, port: {{ $admin }}}
   periodSeconds: 2
 {{- $settings := include "flint.settingsReadBy" . }}
 {{- $mounts := (index . 2).extraVolumeMounts }}
@@ -132,4 +149,20 @@ volumeMounts:
 resources:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{/* Not empty where two data-plane pods may be on the network of one node at a time, while one replaces the other. */}}
+{{- define "flint.sharesPorts" -}}
+{{- if and (eq .Values.proxy.exposure "HostNetwork") (eq .Values.proxy.kind "DaemonSet") -}}
+yes
+{{- end -}}
+{{- end -}}
+
+{{/* The entrypoint of the image, with the command that asks the data plane of this pod whether it is ready. */}}
+{{- define "flint.readyCommand" -}}
+- /usr/bin/{{ .Values.proxy.runtime }}
+- /opt/flint/lib/flint/main.js
+- ready
+- --admin={{ .Values.listenAddress }}:9901
+- --admin-spare={{ .Values.listenAddress }}:9902
 {{- end -}}
