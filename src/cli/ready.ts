@@ -38,7 +38,7 @@ async function ask(
   { host, port }: HostPort,
   podName: string | undefined,
 ): Promise<{ readonly isReady: boolean; readonly said: string }> {
-  const query = podName === undefined ? '' : `?${new URLSearchParams({ pod: podName })}`;
+  const query = podName === undefined ? '' : `?pod=${encodeURIComponent(podName)}`;
   const url = `http://${hostInUrl(host)}:${port}/readyz${query}`;
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(patienceMs), redirect: 'error' });

@@ -31,7 +31,7 @@ export async function askRevision(
 
 /** Another pod that has the address says so by 421 (Misdirected Request). */
 async function askAt(url: string, name: string, after: number, signal: AbortSignal): Promise<Revision> {
-  const query = new URLSearchParams({ pod: name, after: String(after), waitMs: String(waitMs) });
+  const query = `pod=${encodeURIComponent(name)}&after=${after}&waitMs=${waitMs}`;
   const response = await fetch(`${url}/revision?${query}`, { signal, redirect: 'error' });
   if (!response.ok || response.body === null) throw new Error(`${name} answers ${response.status}`);
   const pieces: Uint8Array[] = [];

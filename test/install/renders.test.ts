@@ -88,6 +88,7 @@ test('every flag of operator and proxy comes from a value, or has a reason not t
     '--service-account': 'the kubelet mounts it where it is looked for',
     '--proxy-selector': 'the labels of the chart are the default',
     '--node-name': 'FLINT_NODE_NAME',
+    '--pod-name': 'FLINT_POD_NAME',
     '--set': 'settings',
     '--load-balancing': 'settings.loadBalancing',
     '--trusted-proxy': 'settings.trustedProxies',

@@ -86,10 +86,8 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
 
   function assertNothingFailed(context: TestContext, outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) context.diagnostic(wordsOf(outcome));
-    assert.deepEqual(
-      outcomes.flatMap(({ failures }) => failures),
-      [],
-    );
+    // In words: of thousands of failures the difference from none takes gigabytes to draw.
+    assert.deepEqual(outcomes.filter(({ failures }) => failures.length > 0).map(wordsOf), []);
   }
 
   test('routes applied, changed and deleted', async (context) => {
@@ -252,8 +250,10 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
     },
   );
 
+  /** Those that are to stay. */
   async function proxyPods(): Promise<{ name: string; isOnHost: string; image: string }[]> {
-    const fields = '{.metadata.name} {.spec.hostNetwork} {.spec.containers[0].image}';
+    const fields =
+      '{.metadata.name} {.spec.hostNetwork} {.spec.containers[0].image} {.metadata.deletionTimestamp}';
     const lines = await cluster.kubectl([
       ...system,
       'get',
@@ -266,9 +266,10 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
       .trim()
       .split('\n')
       .map((line) => {
-        const [name = '', isOnHost = '', image = ''] = line.split(' ');
-        return { name, isOnHost, image };
-      });
+        const [name = '', isOnHost = '', image = '', leavesAt = ''] = line.split(' ');
+        return { name, isOnHost, image, leavesAt };
+      })
+      .filter(({ leavesAt }) => leavesAt === '');
   }
 
   test(

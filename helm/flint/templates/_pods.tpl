@@ -124,9 +124,9 @@ startupProbe:
   exec:
     command:
       {{- include "flint.readyCommand" (index . 0) | nindent 6 }}
-  periodSeconds: 1
-  timeoutSeconds: 5
-  failureThreshold: 86400
+  periodSeconds: 2
+  timeoutSeconds: 10
+  failureThreshold: 43200
 {{- end }}
 livenessProbe:
   httpGet: {path: /livez, port: {{ $admin }}}
@@ -134,6 +134,8 @@ livenessProbe:
 readinessProbe:
   httpGet: {path: /readyz, port: {{ $admin }}}
   periodSeconds: 2
+  # One that is merely slow to answer is not to be replaced before its successor is ready.
+  timeoutSeconds: 3
 {{- $settings := include "flint.settingsReadBy" . }}
 {{- $mounts := (index . 2).extraVolumeMounts }}
 {{- if or $settings $mounts }}
