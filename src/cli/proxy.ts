@@ -36,16 +36,23 @@ export async function proxy(options: ProxyOptions, stop: Promise<Stop>): Promise
     signal: ending.signal,
   });
 
-  const admin = await dataPlane.startAdmin();
-  logger.info({ admin, namespace: options.routesNamespace }, 'not ready: waiting for the first table');
+  // Side by side: workers load while the first table is on its way.
+  dataPlane.prepare();
   const following = follower.run();
-  const stopped = await Promise.race([stop, following.then(() => undefined)]).catch((error: unknown) => {
-    // The first table cannot be served: the port is taken, say.
-    ending.abort();
-    dataPlane.terminate();
-    client.close();
-    throw error;
-  });
+  const untilStop = async (): Promise<Stop> => {
+    const admin = await dataPlane.startAdmin();
+    logger.info({ admin, namespace: options.routesNamespace }, 'not ready: waiting for the first table');
+    return stop;
+  };
+  const stopped = await Promise.race([untilStop(), following.then(() => undefined)]).catch(
+    (error: unknown) => {
+      // A port is taken, say.
+      ending.abort();
+      dataPlane.terminate();
+      client.close();
+      throw error;
+    },
+  );
 
   const { drainDelay: delayMs, grace: graceMs } = options;
   logger.info({ signal: stopped?.signal, delayMs, graceMs }, 'stopping: no longer ready');

@@ -4,25 +4,22 @@
 //                   \-- missing, refused -- back-off --> the newest head again
 //
 // Only the head is watched. Chunks are fetched when a head names them, so that a pod holds the present model and not
-// ten minutes of past ones, and a chunk that was repaired is found although its head stayed the same.
-import { chunkName, isSecret } from '#model/chunk.ts';
-import type { Chunk, ChunkKind, ChunkRef } from '#model/chunk.ts';
-import { refused } from '#model/chunk-reader.ts';
+// ten minutes of past ones (see chunk-fetcher.ts), and a chunk that was repaired is found although its head stayed the same.
+import type { Chunk, ChunkRef } from '#model/chunk.ts';
 import type { Refusal, Refused } from '#model/chunk-reader.ts';
 import { decodeHead } from '#model/head.ts';
 import type { Head } from '#model/head.ts';
 import type { Delivery } from '#model/model-reader.ts';
-import { chunkKey, headKey, headName } from '#model/wire-names.ts';
-import { isApiError } from '#kube/api-client.ts';
+import { headKey, headName } from '#model/wire-names.ts';
 import type { ApiClient } from '#kube/api-client.ts';
-import { ApiSource, resourcePath } from '#kube/api-source.ts';
+import { ApiSource } from '#kube/api-source.ts';
 import type { Resource } from '#kube/api-source.ts';
 import { BackOff } from '#kube/back-off.ts';
 import { configMapsOf, textOf } from '#kube/config-map.ts';
 import { reflect } from '#kube/reflect.ts';
-import { secretTextOf, secretsOf } from '#kube/secret.ts';
 import type { KubeObject } from '#kube/source.ts';
 import type { Logger } from '#telemetry/log.ts';
+import { BadChunk, ChunkFetcher } from './chunk-fetcher.ts';
 import type { Applied } from './data-plane.ts';
 
 export interface BundleTarget {
@@ -44,11 +41,10 @@ export interface BundleFollowerOptions {
   readonly signal: AbortSignal;
 }
 
-const parallelFetches = 16;
-
 export class BundleFollower {
   readonly #options: BundleFollowerOptions;
   readonly #resource: Resource;
+  readonly #fetcher: ChunkFetcher;
   /** The newest head, and the one that is dealt with. */
   #text: string | undefined = undefined;
   #done: string | undefined = undefined;
@@ -58,6 +54,7 @@ export class BundleFollower {
   constructor(options: BundleFollowerOptions) {
     this.#options = options;
     this.#resource = configMapsOf(options.namespace);
+    this.#fetcher = new ChunkFetcher(options);
   }
 
   /** Seconds since the API server last said anything: how old the table may be. */
@@ -150,57 +147,13 @@ export class BundleFollower {
   /** False when a chunk could not be had. */
   async #fetchMissing({ schema, chunks, sequence }: Head): Promise<boolean> {
     const { logger, signal, target } = this.#options;
-    const missing = [...target.missing(schema, chunks)];
-    const fetchNext = async (): Promise<void> => {
-      for (let ref = missing.pop(); ref !== undefined; ref = missing.pop()) {
-        const fault = target.offer(await this.#fetch(ref));
-        if (fault !== undefined) throw new BadChunk(fault);
-      }
-    };
     try {
-      await Promise.all(Array.from({ length: Math.min(parallelFetches, missing.length) }, fetchNext));
+      await this.#fetcher.fetch(target.missing(schema, chunks), (chunk) => target.offer(chunk));
       return true;
     } catch (error) {
-      // Whoever still fetches finds nothing more to do; what is no chunk now may be repaired under the same name.
-      missing.length = 0;
       if (error instanceof BadChunk) target.refuse(sequence, error.refusal, error.message);
       else if (!signal.aborted) logger.warn({ err: error }, 'a chunk could not be fetched; trying again');
       return false;
     }
-  }
-
-  async #fetch(ref: ChunkRef): Promise<Chunk> {
-    const name = chunkName(ref);
-    const isKeyMaterial = isSecret(ref.kind);
-    const resource = isKeyMaterial ? secretsOf(this.#options.namespace) : this.#resource;
-    const object = await this.#get(resourcePath(resource).replace('?', `/${name}`));
-    if (object === undefined) throw new Error(`the answer for chunk ${name} is no JSON`);
-    if (object === 'NotFound') throw new BadChunk(refused('ChunkMissing', `there is no chunk ${name}`));
-    const text = isKeyMaterial ? secretTextOf(object, chunkKey) : textOf(object, chunkKey);
-    if (text === undefined) throw new BadChunk(refused('ChunkMissing', `chunk ${name} has no ${chunkKey}`));
-    return { kind: ref.kind as ChunkKind, digest: ref.digest, text };
-  }
-
-  /** Undefined for what cannot be read: a parser's error would show some of it, and it may be a key. */
-  async #get(path: string): Promise<KubeObject | 'NotFound' | undefined> {
-    const { client, signal } = this.#options;
-    try {
-      return (await client.json({ method: 'GET', path, signal })) as KubeObject;
-    } catch (error) {
-      if (isApiError(error, 404)) return 'NotFound';
-      if (error instanceof SyntaxError) return undefined;
-      throw error;
-    }
-  }
-}
-
-/** What was fetched is no chunk of the model. */
-class BadChunk extends Error {
-  override readonly name = 'BadChunk';
-  readonly refusal: Refusal;
-
-  constructor({ refusal, message }: Refused) {
-    super(message);
-    this.refusal = refusal;
   }
 }

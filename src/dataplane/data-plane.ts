@@ -5,11 +5,10 @@ import type { Delivery } from '#model/model-reader.ts';
 import type { RefusedRevision, Revision } from '#model/revision.ts';
 import { schemaNumbers } from '#model/route-model-schema.ts';
 import { errorCodeNames } from '#h2/error-code.ts';
-import { handshakeOutcomes, http2Scopes, refusals } from '#proxy/proxy-context.ts';
+import { handshakeOutcomes, http2Scopes, refusals } from '#proxy/connection-words.ts';
 import { AdminServer } from '#telemetry/admin-server.ts';
 import type { AdminAddress, AdminAnswer } from '#telemetry/admin-server.ts';
-import { createDataPlaneMetrics } from '#telemetry/data-plane-metrics.ts';
-import type { DataPlaneSnapshot } from '#telemetry/data-plane-metrics.ts';
+import type { DataPlaneSnapshot, createDataPlaneMetrics } from '#telemetry/data-plane-metrics.ts';
 import type { Logger } from '#telemetry/log.ts';
 import { transport } from '#transport/current.ts';
 import type { ListenOptions } from '#transport/transport.ts';
@@ -43,6 +42,8 @@ export interface DataPlaneOptions {
   readonly contactAgeSeconds?: () => number;
 }
 
+type MetricsPage = ReturnType<typeof createDataPlaneMetrics>;
+
 export type Applied = { readonly kind: 'Applied' } | { readonly kind: 'Unchanged' } | Refused;
 
 /** After a drain began: connections that send nothing for this long are ended. */
@@ -55,6 +56,7 @@ export class DataPlane {
   readonly #options: DataPlaneOptions;
   readonly #pool: WorkerPool;
   readonly #admin: AdminServer;
+  #registry: Promise<MetricsPage> | undefined = undefined;
   readonly #digests = new Map<number, string>();
   readonly #refusals = new Map<Refusal, number>();
   readonly #waiters = new Set<() => void>();
@@ -101,7 +103,6 @@ export class DataPlane {
       onServed: (sequence) => this.#onServed(sequence),
       onEjection: (ejection) => this.#onEjection(ejection),
     });
-    const registry = createDataPlaneMetrics(() => this.#snapshot());
     this.#admin = new AdminServer({
       ...(options.podName === undefined ? {} : { pod: options.podName }),
       isReady: () => this.isReady,
@@ -111,7 +112,7 @@ export class DataPlane {
         '/certificates': () => Promise.resolve(this.#answerCertificates()),
         '/upstreams': () => Promise.resolve({ contentType: 'application/json', text: this.#health.page }),
       },
-      metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+      metrics: () => this.#answerMetrics(),
     });
   }
 
@@ -127,6 +128,11 @@ export class DataPlane {
       workers: this.#pool.workers,
       refused: this.#refused,
     };
+  }
+
+  /** Starts the workers, while the first table is on its way. */
+  prepare(): void {
+    this.#pool.prepare();
   }
 
   /** Resolves to the admin port. */
@@ -269,6 +275,15 @@ export class DataPlane {
     this.#servedSequence = sequence;
     for (const known of this.#digests.keys()) if (known < sequence) this.#digests.delete(known);
     this.#wakeWaiters();
+  }
+
+  /** What makes the page is loaded by the first one who asks: it would be a part of the time until readiness. */
+  async #answerMetrics(): Promise<AdminAnswer> {
+    this.#registry ??= import('#telemetry/data-plane-metrics.ts').then(({ createDataPlaneMetrics }) =>
+      createDataPlaneMetrics(() => this.#snapshot()),
+    );
+    const registry = await this.#registry;
+    return { contentType: registry.contentType, text: await registry.metrics() };
   }
 
   /** ?after=SEQUENCE&waitMs=N: answers when a newer revision is served by every worker, or when the time is up. */

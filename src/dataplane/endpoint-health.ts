@@ -8,7 +8,7 @@ import type { Logger } from '#telemetry/log.ts';
 import { loadSecureTransport, transport } from '#transport/current.ts';
 import type { SecureTransport } from '#transport/secure-transport.ts';
 import { TimerWheel } from '#transport/timer-wheel.ts';
-import { createProber } from '#upstream/health-probe.ts';
+import type { createProber } from '#upstream/health-probe.ts';
 import { probeResults } from '#upstream/prober.ts';
 import type { UpstreamContext } from '#upstream/upstream-connection.ts';
 import type { CheckedUpstream } from './checked-group.ts';
@@ -33,6 +33,9 @@ export class EndpointHealth {
   readonly #options: EndpointHealthOptions;
   readonly #checker: HealthChecker;
   #upstreams: readonly CheckedUpstream[] = [];
+  /** With the first upstream that is checked. */
+  #createProber: typeof createProber | undefined;
+  /** With the first of them that has TLS. */
   #secure: SecureTransport | undefined;
   #isLoading = false;
   #isClosed = false;
@@ -48,7 +51,8 @@ export class EndpointHealth {
       now,
     };
     this.#checker = new HealthChecker({
-      createProber: (terms) => createProber(context, terms, this.#secure),
+      // Nothing is checked before it is there.
+      createProber: (terms) => this.#createProber!(context, terms, this.#secure),
       onUnwell: options.onUnwell,
       parallel: checksAtOnce(descriptorLimit()),
       onChange: (change) => this.#log(change),
@@ -100,9 +104,11 @@ export class EndpointHealth {
 
   #check(): void {
     if (this.#isClosed || this.#isLoading) return;
-    if (this.#secure === undefined && this.#upstreams.some(({ tls }) => tls.kind !== 'None')) {
+    const needsProber = this.#createProber === undefined && this.#upstreams.length > 0;
+    const needsTls = this.#secure === undefined && this.#upstreams.some(({ tls }) => tls.kind !== 'None');
+    if (needsProber || needsTls) {
       this.#isLoading = true;
-      void this.#load();
+      void this.#load(needsTls);
       return;
     }
     const { resolved } = this.#options;
@@ -113,9 +119,10 @@ export class EndpointHealth {
     );
   }
 
-  /** What TLS takes, with the first upstream that has it. */
-  async #load(): Promise<void> {
-    this.#secure = await loadSecureTransport();
+  /** What checks take, which most data planes do without. */
+  async #load(needsTls: boolean): Promise<void> {
+    this.#createProber ??= (await import('#upstream/health-probe.ts')).createProber;
+    if (needsTls) this.#secure = await loadSecureTransport();
     this.#isLoading = false;
     this.#check();
   }

@@ -50,6 +50,12 @@ export interface BlockFacts {
   readonly certificates?: readonly CertificateFacts[];
 }
 
+interface Fresh {
+  readonly keys: readonly string[];
+  readonly references: readonly References[];
+  readonly objectIds: readonly string[];
+}
+
 /** Hosts, upstreams or certificates. */
 export class KeptBlock implements Remains {
   readonly kind = 'Block';
@@ -68,10 +74,13 @@ export class KeptBlock implements Remains {
 
   /** What may be known of those that are certificates. */
   readonly certificates: readonly CertificateFacts[];
+  /** Until it is taken: what is asked for several times by then, and is in a text from then on. */
+  #fresh: Fresh | undefined;
 
   constructor(
     block: TableBlock,
     { wildcards = 0, named = [], checked = [], secured = 0, certificates = [] }: BlockFacts,
+    content: ChunkContent,
     slabs: SlabReader,
   ) {
     this.block = block;
@@ -81,21 +90,32 @@ export class KeptBlock implements Remains {
     this.secured = secured;
     this.certificates = certificates;
     this.#slabs = slabs;
+    this.#fresh = {
+      keys: keysOf(content),
+      references: referencesOf(content),
+      objectIds: content.kind === 'hosts' ? objectIdsOf(content.hosts) : [],
+    };
+  }
+
+  /** It is a part of the table: its text is enough from now on. */
+  settle(): void {
+    this.#fresh = undefined;
   }
 
   keys(): readonly string[] {
+    if (this.#fresh !== undefined) return this.#fresh.keys;
     const keys: string[] = [];
     this.#slabs.each(this.block, (_, key) => keys.push(readText(key)));
     return keys;
   }
 
   references(): readonly References[] {
-    return this.#hosts().map(hostReferences);
+    return this.#fresh?.references ?? this.#hosts().map(hostReferences);
   }
 
   /** Of all objects that have a rule here. */
   objectIds(): readonly string[] {
-    return [...new Set(this.#hosts().flatMap(({ rules }) => rules.map(objectIdOf)))];
+    return this.#fresh?.objectIds ?? objectIdsOf(this.#hosts());
   }
 
   #hosts(): readonly VirtualHost[] {
@@ -106,6 +126,10 @@ export class KeptBlock implements Remains {
     });
     return hosts;
   }
+}
+
+function objectIdsOf(hosts: readonly VirtualHost[]): readonly string[] {
+  return [...new Set(hosts.flatMap(({ rules }) => rules.map(objectIdOf)))];
 }
 
 function objectIdOf({ ref }: Rule): string {

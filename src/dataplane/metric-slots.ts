@@ -9,8 +9,8 @@ import { faults } from '#http/fault.ts';
 import type { FaultCode } from '#http/fault.ts';
 import { errorCodeNames } from '#h2/error-code.ts';
 import type { ErrorCode } from '#h2/error-code.ts';
-import { handshakeOutcomes, http2Scopes, refusals } from '#proxy/proxy-context.ts';
-import type { HandshakeOutcome, Http2Scope, Refusal } from '#proxy/proxy-context.ts';
+import { handshakeOutcomes, http2Scopes, refusals } from '#proxy/connection-words.ts';
+import type { HandshakeOutcome, Http2Scope, Refusal } from '#proxy/connection-words.ts';
 
 /** Upper bounds in seconds; the last bucket has none. */
 export const durationBuckets = [

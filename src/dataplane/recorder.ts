@@ -2,7 +2,8 @@
 import type { ErrorCode } from '#h2/error-code.ts';
 import type { Exchange } from '#proxy/exchange.ts';
 import type { Passthrough } from '#proxy/passthrough.ts';
-import type { HandshakeOutcome, Http2Scope, ProxyObserver, Refusal } from '#proxy/proxy-context.ts';
+import type { HandshakeOutcome, Http2Scope, Refusal } from '#proxy/connection-words.ts';
+import type { ProxyObserver } from '#proxy/proxy-context.ts';
 import type { AccessLog } from '#telemetry/access-log.ts';
 import type { MetricWriter } from './metric-slots.ts';
 

@@ -108,7 +108,10 @@ export class TableStore {
       this.#secured -= secured;
     }
     this.#reader.take(change);
-    for (const kept of added) this.#chunks.add(kept);
+    for (const kept of added) {
+      this.#chunks.add(kept);
+      kept.settle();
+    }
     for (const { id } of removed.flatMap(({ named }) => named)) this.#named.delete(id);
     for (const named of added.flatMap((kept) => kept.named)) this.#named.set(named.id, named);
     for (const { id } of removed.flatMap(({ checked }) => checked)) this.#checked.delete(id);
@@ -155,7 +158,7 @@ export class TableStore {
           text: writeHost(host),
         }));
         const wildcards = content.hosts.filter(({ pattern }) => pattern.kind === 'Wildcard').length;
-        return this.#write('hosts', entries, { wildcards });
+        return this.#write(content, entries, { wildcards });
       }
       case 'upstreams': {
         const entries = content.upstreams.map((upstream) => ({
@@ -165,7 +168,7 @@ export class TableStore {
         const named = content.upstreams.flatMap(namedUpstreams);
         const checked = content.upstreams.flatMap(checkedUpstreams);
         const secured = content.upstreams.filter(({ tls }) => tls.kind !== 'None').length;
-        return this.#write('upstreams', entries, { named, checked, secured });
+        return this.#write(content, entries, { named, checked, secured });
       }
       case 'certificates': {
         // A pair is one text: there is no moment with a chain of one and the key of another.
@@ -174,7 +177,7 @@ export class TableStore {
           text: writePair(certificate),
         }));
         const certificates = content.certificates.map(({ chain: _chain, key: _key, ...facts }) => facts);
-        return this.#write('certificates', entries, { certificates });
+        return this.#write(content, entries, { certificates });
       }
       case 'settings':
       case 'zones':
@@ -183,8 +186,13 @@ export class TableStore {
     }
   }
 
-  #write(kind: TableBlock['kind'], entries: readonly Entry[], facts: BlockFacts): KeptBlock {
-    return new KeptBlock({ kind, ...this.#writer.write(entries) }, facts, this.#writer.reader);
+  #write(
+    content: ChunkContent & { readonly kind: TableBlock['kind'] },
+    entries: readonly Entry[],
+    facts: BlockFacts,
+  ): KeptBlock {
+    const block = { kind: content.kind, ...this.#writer.write(entries) };
+    return new KeptBlock(block, facts, content, this.#writer.reader);
   }
 
   /** It was never taken. */

@@ -38,6 +38,11 @@ export interface WorkerPoolOptions {
   readonly startWorker?: (...start: ConstructorParameters<typeof WorkerHandle>) => WorkerHandle;
 }
 
+interface StartedWorker {
+  readonly handle: WorkerHandle;
+  readonly metrics: SharedArrayBuffer;
+}
+
 /** A name, a key for HMAC and one for AES, 16 bytes each. */
 const ticketKeyBytes = 48;
 const firstRestartMs = 100;
@@ -65,6 +70,8 @@ export class WorkerPool {
   /** With a number of connections in any case. */
   readonly #proxy: ProxySettings;
   readonly #handles = new Set<WorkerHandle>();
+  /** Threads that load, or have loaded, and wait for the first table. */
+  readonly #prepared: StartedWorker[] = [];
   #wanted: TableState | undefined = undefined;
   readonly #resolved = new Map<string, readonly Endpoint[]>();
   /** Upstreams that have unwell endpoints, and which. */
@@ -72,6 +79,7 @@ export class WorkerPool {
   #ports: BoundPorts;
   readonly #ticketKeys: Uint8Array | undefined;
   #restartMs = firstRestartMs;
+  #preparing: NodeJS.Timeout | undefined = undefined;
   #isDraining = false;
 
   constructor(options: WorkerPoolOptions) {
@@ -120,13 +128,26 @@ export class WorkerPool {
     return this.#handles.size;
   }
 
-  /** Starts the threads with their first table and listens. Resolves to the ports; rejects when one cannot be bound. */
+  /** Starts the threads, while their first table is on its way. */
+  prepare(): void {
+    if (this.#isDraining) return;
+    while (this.#prepared.length < this.#options.workers) this.#prepared.push(this.#startWorker());
+  }
+
+  /** Gives the threads their first table and listens. Resolves to the ports; rejects when one cannot be bound. */
   async start(state: TableState, routes: RouteChange): Promise<BoundPorts> {
     this.#wanted = state;
     this.slots.update(routes);
+    this.prepare();
+    const brought = this.#prepared.splice(0).map(({ handle, metrics }) => ({
+      handle,
+      isBrought: this.#adopt(handle, metrics),
+    }));
+    const [first, ...others] = brought;
     // The first one finds out the ports, and whether they can be bound at all.
-    await this.#spawn();
-    await Promise.all(Array.from({ length: this.#options.workers - 1 }, () => this.#spawn()));
+    await first?.isBrought;
+    if (first !== undefined) await this.#listen(first.handle);
+    await Promise.all(others.map(({ handle, isBrought }) => isBrought.then(() => this.#listen(handle))));
     this.#looking = setInterval(() => this.#lookAtWorkers(), lookMs);
     this.memory?.start();
     return this.#ports;
@@ -181,6 +202,7 @@ export class WorkerPool {
 
   async drain(patienceMs: number, graceMs: number): Promise<void> {
     this.#isDraining = true;
+    this.#endPrepared();
     // Threads that stand still are ended in a drain as well: it would wait for them.
     await Promise.all([...this.#handles].map((handle) => handle.drain(patienceMs, graceMs)));
     this.#stopLooking();
@@ -194,10 +216,23 @@ export class WorkerPool {
   terminate(): void {
     this.#isDraining = true;
     this.#stopLooking();
+    this.#endPrepared();
     for (const handle of this.#handles) handle.terminate();
   }
 
+  /** They serve nobody. */
+  #endPrepared(): void {
+    clearTimeout(this.#preparing);
+    for (const { handle } of this.#prepared.splice(0)) handle.terminate();
+  }
+
   async #spawn(): Promise<void> {
+    const { handle, metrics } = this.#startWorker();
+    await this.#adopt(handle, metrics);
+    await this.#listen(handle);
+  }
+
+  #startWorker(): StartedWorker {
     const metrics = newMetricMemory();
     const leftovers = transport.leftovers?.newMemory();
     const startedMs = performance.now();
@@ -219,11 +254,19 @@ export class WorkerPool {
         onExit: (gone, error) => this.#onExit(gone, error, performance.now() - startedMs),
       },
     );
+    return { handle, metrics };
+  }
+
+  /** It counts from now on. Resolves when it has the newest table, or is dead. */
+  async #adopt(handle: WorkerHandle, metrics: SharedArrayBuffer): Promise<void> {
     this.metrics.add(metrics);
     this.#handles.add(handle);
     handle.resolve([...this.#resolved]);
     handle.setUnwell([...this.#unwell]);
     await this.#bring(handle, { added: [...this.slots.entries], removed: [] });
+  }
+
+  async #listen(handle: WorkerHandle): Promise<void> {
     try {
       const { listen, listenSecure } = this.#options;
       this.#ports = await handle.listen(
@@ -269,6 +312,12 @@ export class WorkerPool {
   }
 
   #onExit(handle: WorkerHandle, error: Error | undefined, livedMs: number): void {
+    const place = this.#prepared.findIndex((started) => started.handle === handle);
+    if (place >= 0) {
+      this.#prepared.splice(place, 1);
+      this.#prepareLater(error);
+      return;
+    }
     this.#handles.delete(handle);
     this.metrics.retire(handle.metrics);
     if (this.#isDraining || !handle.isListening) return;
@@ -276,6 +325,21 @@ export class WorkerPool {
     this.#options.logger.error({ err: error }, 'a worker died; another takes its place');
     if (livedMs > stableMs) this.#restartMs = firstRestartMs;
     this.#replaceLater();
+  }
+
+  /** If the first table comes earlier, it starts what is missing itself. */
+  #prepareLater(error: Error | undefined): void {
+    this.restarts++;
+    this.#options.logger.error(
+      { err: error },
+      'a worker died before its first table; another takes its place',
+    );
+    if (this.#preparing !== undefined) return;
+    this.#preparing = setTimeout(() => {
+      this.#preparing = undefined;
+      if (this.#wanted === undefined) this.prepare();
+    }, this.#restartMs);
+    this.#restartMs = Math.min(this.#restartMs * 2, lastRestartMs);
   }
 
   #replaceLater(): void {

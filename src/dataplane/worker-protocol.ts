@@ -8,7 +8,7 @@
 import { defaultParserLimits } from '#h1/parser-limits.ts';
 import type { ParserLimits } from '#h1/parser-limits.ts';
 import type { Endpoint } from '#model/route-model.ts';
-import { defaultConcurrentStreams } from '#proxy/proxy-context.ts';
+import { defaultConcurrentStreams } from '#proxy/connection-words.ts';
 import type { ListenOptions } from '#transport/transport.ts';
 import type { EjectionReason } from '#upstream/outlier.ts';
 import type { Gone, Piece, TableHead } from './table-state.ts';

@@ -92,15 +92,19 @@ export const staticFields: readonly (StaticField | undefined)[] = [
 export const staticCount: number = fields.length;
 
 /** The first index of each regular name, by what a look at a few of its bytes tells; names that share it follow each other. */
-const candidates: readonly (readonly number[])[] = Array.from({ length: 128 }, (_, hash) => {
-  const names = new Map<string, number>();
-  for (const [at, [name]] of fields.entries())
-    if (!name.startsWith(':') && !names.has(name)) names.set(name, at + 1);
-  return [...names].flatMap(([name, index]) => {
+const candidates: readonly (readonly number[])[] = candidatesByHash();
+
+function candidatesByHash(): readonly (readonly number[])[] {
+  const byHash: number[][] = Array.from({ length: 128 }, () => []);
+  const known = new Set<string>();
+  for (const [at, [name]] of fields.entries()) {
+    if (name.startsWith(':') || known.has(name)) continue;
+    known.add(name);
     const bytes = Buffer.from(name, 'latin1');
-    return hashOf(bytes, 0, bytes.length) === hash ? [index] : [];
-  });
-});
+    byHash[hashOf(bytes, 0, bytes.length)]!.push(at + 1);
+  }
+  return byHash;
+}
 
 function hashOf(bytes: Buffer, start: number, end: number): number {
   const first = tokenLower[bytes[start]!]!;

@@ -1,7 +1,9 @@
 // The 256-entry tables that every parser reads bytes with (RFC 9110 5.5, 5.6.2; RFC 3986 2).
 
 function table(fill: (code: number) => number): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, code) => fill(code));
+  const bytes = new Uint8Array(256);
+  for (let code = 0; code < 256; code++) bytes[code] = fill(code);
+  return bytes;
 }
 
 const tokenPattern = /[A-Za-z0-9!#$%&'*+\-.^_`|~]/;

@@ -3,17 +3,29 @@ import { BlockList, isIP } from 'node:net';
 
 type Family = 'ipv4' | 'ipv6';
 
-const ipv4InIpv6 = new BlockList();
-ipv4InIpv6.addSubnet('::ffff:0:0', 96, 'ipv6');
+// A BlockList is made when there is something to ask of it: on Bun the first one loads all of its node:net, which takes
+// 15 ms, and most threads never have any.
+
+let ipv4InIpv6List: BlockList | undefined;
+
+function isIpv4InIpv6(address: string): boolean {
+  if (ipv4InIpv6List === undefined) {
+    ipv4InIpv6List = new BlockList();
+    ipv4InIpv6List.addSubnet('::ffff:0:0', 96, 'ipv6');
+  }
+  return ipv4InIpv6List.check(address, 'ipv6');
+}
 
 export class IpRanges {
   readonly isEmpty: boolean;
   /** Apart: in one list a block such as ::/0 would also hold every IPv4 address. */
-  readonly #lists = { ipv4: new BlockList(), ipv6: new BlockList() };
+  readonly #lists: Readonly<Record<Family, BlockList>> | undefined;
 
   /** Throws a RangeError that names the text which is no block. */
   constructor(blocks: readonly string[]) {
     this.isEmpty = blocks.length === 0;
+    if (this.isEmpty) return;
+    this.#lists = { ipv4: new BlockList(), ipv6: new BlockList() };
     for (const block of blocks) {
       const parsed = parseCidr(block);
       if (parsed === undefined)
@@ -24,10 +36,10 @@ export class IpRanges {
 
   /** False for what is no address. */
   includes(address: string): boolean {
-    if (this.isEmpty) return false;
+    if (this.#lists === undefined) return false;
     const family = familyOf(address);
     if (family === undefined) return false;
-    const isIpv4 = family === 'ipv4' || ipv4InIpv6.check(address, family);
+    const isIpv4 = family === 'ipv4' || isIpv4InIpv6(address);
     return this.#lists[isIpv4 ? 'ipv4' : 'ipv6'].check(address, family);
   }
 }
@@ -40,7 +52,7 @@ export function parseCidr(
   const family = familyOf(address);
   if (family === undefined) return undefined;
   // Whoever it means is looked for among the IPv4 blocks.
-  if (family === 'ipv6' && ipv4InIpv6.check(address, family)) return undefined;
+  if (family === 'ipv6' && isIpv4InIpv6(address)) return undefined;
   const longest = family === 'ipv4' ? 32 : 128;
   const prefix = digits === undefined ? longest : Number(digits);
   return prefix <= longest ? { address, prefix, family } : undefined;

@@ -25,8 +25,9 @@ export class KeyIndex {
   }
 
   add(key: string): void {
-    if (this.has(key)) return;
+    const before = this.#numbers.size;
     const number = this.#numbers.add(key);
+    if (this.#numbers.size === before) return;
     if (number >= this.#references.length) this.#references = widened(this.#references, number * 2);
     this.#references[number] = 0;
   }

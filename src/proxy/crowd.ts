@@ -8,7 +8,8 @@
 // flood costs no search for each of its connections.
 import { ClientShare, clientKey } from './client-share.ts';
 import type { OpenConnection } from './open-connection.ts';
-import type { ProxyContext, Refusal } from './proxy-context.ts';
+import type { Refusal } from './connection-words.ts';
+import type { ProxyContext } from './proxy-context.ts';
 
 const searchPauseMs = 100;
 /** Who has only just come, or been answered, may be about to ask. */

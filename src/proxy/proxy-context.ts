@@ -9,6 +9,8 @@ import type { TimerWheel } from '#transport/timer-wheel.ts';
 import type { Transport } from '#transport/transport.ts';
 import type { UpstreamContext } from '#upstream/upstream-connection.ts';
 import { ConcurrentRequests } from './concurrent-requests.ts';
+import { defaultConcurrentStreams } from './connection-words.ts';
+import type { HandshakeOutcome, Http2Scope, Refusal } from './connection-words.ts';
 import type { Downstream } from './downstream.ts';
 import { Exchange } from './exchange.ts';
 import { MemoryLevel } from './memory-level.ts';
@@ -17,37 +19,6 @@ import type { ServingTable } from './serving-table.ts';
 import type { Tunnel } from './tunnel.ts';
 
 const mostFreeExchanges = 256;
-export const defaultConcurrentStreams = 128;
-
-/** How a connection that was to be one with TLS has begun, or ended. */
-export const handshakeOutcomes = [
-  'completed',
-  'passed-through',
-  'unknown-name',
-  'no-certificate',
-  'version-too-low',
-  'client-refused',
-  'malformed',
-  'not-tls',
-  'timeout',
-  'failed',
-] as const;
-export type HandshakeOutcome = (typeof handshakeOutcomes)[number];
-
-/** Why a client connection was ended as soon as it had come. */
-export const refusals = [
-  /** As many as there may be, and nobody is idle. */
-  'no-room',
-  /** Its client has more than any other, and none of them is idle. */
-  'largest-client',
-  /** Its client has as many as one may have. */
-  'client-limit',
-  'memory',
-] as const;
-export type Refusal = (typeof refusals)[number];
-
-export const http2Scopes = ['stream', 'connection'] as const;
-export type Http2Scope = (typeof http2Scopes)[number];
 
 /** Where logs and counters hang. The fields of an exchange are valid until onExchangeEnd returns. */
 export interface ProxyObserver {

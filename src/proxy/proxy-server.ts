@@ -14,7 +14,8 @@ import { Crowd } from './crowd.ts';
 import { MemoryLevel } from './memory-level.ts';
 import type { ConnectionOwner, OpenConnection } from './open-connection.ts';
 import { PlainGreeting } from './plain-greeting.ts';
-import type { ProxyContext, Refusal } from './proxy-context.ts';
+import type { Refusal } from './connection-words.ts';
+import type { ProxyContext } from './proxy-context.ts';
 import type { ServingTable } from './serving-table.ts';
 import { TlsGreeting } from './tls-greeting.ts';
 

@@ -20,7 +20,8 @@ import { LingeringClose } from './lingering-close.ts';
 import { Passthrough } from './passthrough.ts';
 import { Peer } from './peer.ts';
 import type { Security } from './peer.ts';
-import type { HandshakeOutcome, ProxyContext } from './proxy-context.ts';
+import type { HandshakeOutcome } from './connection-words.ts';
+import type { ProxyContext } from './proxy-context.ts';
 import type { SelectedTls, ServingTable } from './serving-table.ts';
 
 /** What is spoken over TLS here, the preferred one first. */

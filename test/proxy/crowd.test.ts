@@ -7,7 +7,7 @@ import { clientKey } from '#proxy/client-share.ts';
 import { Crowd } from '#proxy/crowd.ts';
 import type { OpenConnection } from '#proxy/open-connection.ts';
 import { ProxyContext } from '#proxy/proxy-context.ts';
-import type { Refusal } from '#proxy/proxy-context.ts';
+import type { Refusal } from '#proxy/connection-words.ts';
 import { nodeTransport } from '#transport/node.ts';
 import { TimerWheel } from '#transport/timer-wheel.ts';
 import { silentObserver } from './silent-observer.ts';
