@@ -60,6 +60,8 @@ export async function run(options: RunOptions, stop: Promise<Stop>): Promise<num
     (error) => logger.error({ err: error }, 'files are no longer watched'),
   );
   try {
+    // Workers load while the manifests are translated.
+    dataPlane.prepare();
     const adminPort = await dataPlane.startAdmin();
     await publishing.run();
     logger.info({ ...dataPlane.ports, admin: adminPort, workers: dataPlane.revision.workers }, 'listening');
