@@ -178,7 +178,7 @@ export class TextNumbers {
     const used = this.bytes + extra;
     const bytes = new Uint8Array(used + (used >> 3));
     if (this.#wastedBytes === 0) {
-      // As it is while a first table comes in, over and over: at once, or it took a tenth of that time.
+      // As it is while a first table comes in, over and over: byte by byte this took 24 ms of a start with 1000 routes.
       bytes.set(this.#bytes.subarray(0, this.#end));
       this.#bytes = bytes;
       return;

@@ -9,10 +9,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from '../e2e/http-client.ts';
 import { service, simpleRoute } from '../e2e/manifests.ts';
+import { cpuMsOf } from '../e2e/process-figures.ts';
 import { Lab } from './lab.ts';
 import { sidesOf } from './proxies.ts';
 import { scenes } from './scene.ts';
 import { TestCluster, moment, whyNoCluster } from '../cluster/test-cluster.ts';
+
+interface Start {
+  readonly takenMs: number;
+  readonly cpuMs: number;
+}
 
 const routes = 1000;
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 9);
@@ -44,26 +50,30 @@ try {
     const bundle = join(folder, on, 'lib/flint');
     execFileSync(runtime, ['bun', join(root, 'hack/image/bundle.ts'), 'proxy', on, bundle]);
     return [
-      { name: `bundle on ${on}`, command: [on, join(bundle, 'main.js')], times: [] as number[] },
-      { name: `source on ${on}`, command: [on, join(root, 'src/main.ts')], times: [] as number[] },
+      { name: `bundle on ${on}`, command: [on, join(bundle, 'main.js')], starts: [] as Start[] },
+      { name: `source on ${on}`, command: [on, join(root, 'src/main.ts')], starts: [] as Start[] },
     ];
   });
   for (let round = 0; round < rounds; round++)
-    for (const side of sides) side.times.push(await untilReady(side.command));
+    for (const side of sides) side.starts.push(await untilReady(side.command));
   process.stdout.write(
-    ['| from start to ready, 1000 routes | median | fastest | slowest |', '|---|---|---|---|', ''].join('\n'),
+    [
+      '| from start to ready, 1000 routes | median | fastest | slowest | CPU until then, median |',
+      '|---|---|---|---|---|',
+      '',
+    ].join('\n'),
   );
-  for (const { name, times } of sides) report(name, times);
+  for (const { name, starts } of sides) report(name, starts);
   const lab = await Lab.open();
   try {
     for (const side of sidesOf(lab).filter(({ name }) => ['nginx', 'haproxy'].includes(name))) {
-      const times: number[] = [];
+      const starts: Start[] = [];
       for (let round = 0; round < rounds; round++) {
         const { running, listeningMs } = await side.start(scenes.thousand);
-        times.push(listeningMs);
+        starts.push({ takenMs: listeningMs, cpuMs: cpuMsOf(running.pid) });
         await running.stop();
       }
-      report(`${side.name}, to its first accepted connection`, times);
+      report(`${side.name}, to its first accepted connection`, starts);
     }
   } finally {
     lab.close();
@@ -74,13 +84,19 @@ try {
 }
 process.exit(0);
 
-function report(name: string, times: readonly number[]): void {
-  const sorted = times.toSorted((a, b) => a - b).map((time) => `${Math.round(time)} ms`);
-  process.stdout.write(`| ${name} | ${sorted[rounds >> 1]} | ${sorted[0]} | ${sorted.at(-1)} |\n`);
+function report(name: string, starts: readonly Start[]): void {
+  const times = inOrder(starts.map(({ takenMs }) => takenMs));
+  const cpu = inOrder(starts.map(({ cpuMs }) => cpuMs));
+  const cells = [name, times[rounds >> 1], times[0], times.at(-1), cpu[rounds >> 1]];
+  process.stdout.write(`| ${cells.join(' | ')} |\n`);
+}
+
+function inOrder(timesMs: readonly number[]): readonly string[] {
+  return timesMs.toSorted((a, b) => a - b).map((timeMs) => `${Math.round(timeMs)} ms`);
 }
 
 /** In milliseconds, until /readyz says 200 and a request by one of the routes is answered in the name of its rule. */
-async function untilReady(command: readonly string[]): Promise<number> {
+async function untilReady(command: readonly string[]): Promise<Start> {
   const { hostname, port } = new URL(cluster.api.url);
   const listening = ['--http', `${address}:8080`, '--https', `${address}:8443`, '--admin', `${address}:9901`];
   const options = [
@@ -104,9 +120,10 @@ async function untilReady(command: readonly string[]): Promise<number> {
     while (!(await isServed())) await moment(2);
     while (!(await isReady())) await moment(1);
     const takenMs = performance.now() - startedMs;
+    const cpuMs = cpuMsOf(child.pid ?? 0);
     const { status } = await request({ host: address, port: 8080 }, `sample-${routes - 1}.test`, '/');
     if (status === 404) throw new Error('ready without its routes');
-    return takenMs;
+    return { takenMs, cpuMs };
   } finally {
     const exited = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');

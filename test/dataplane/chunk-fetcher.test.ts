@@ -110,7 +110,7 @@ test('pages are asked for as long as they are of use', async (context) => {
 test('a listed chunk of other content is refused, and taken when it is repaired under the same name', async (context) => {
   const api = new FakeApi();
   publish(api, large, 1);
-  const [broken] = large.chunks.filter(({ kind }) => kind === 'hosts');
+  const broken = large.chunks.find(({ kind }) => kind === 'hosts');
   assert.ok(broken !== undefined);
   const name = chunkName(broken);
   api.remove(configMaps, name);
