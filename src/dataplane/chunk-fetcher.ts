@@ -44,8 +44,8 @@ export class BadChunk extends Error {
 /** Each takes a connection of its own, and with it a handshake. */
 const parallelFetches = 8;
 const listedFrom = 8;
-/** At most 5 MB at a time, as large as chunks of hosts are. */
-const pageChunks = 200;
+/** Some 3 MB at a time, as large as chunks of hosts are. */
+const pageChunks = 100;
 
 interface Page {
   readonly items?: readonly KubeObject[] | null;
