@@ -7,10 +7,11 @@ import { TestCluster, backendAddress, moment, whyNoCluster } from '../cluster/te
 import { echoBackend } from '../e2e/backends.ts';
 import { request } from '../e2e/http-client.ts';
 import { route, service, simpleRoute, yaml } from '../e2e/manifests.ts';
-import { Acme, certManagerAssets } from './acme.ts';
+import { Acme } from './acme.ts';
 import type { SolvedChallenge } from './acme.ts';
-import { Handshakes, shakeHands } from './handshakes.ts';
-import type { Endpoint } from './handshakes.ts';
+import { shakeHands } from './handshakes.ts';
+import { certManagerAssets } from './pebble.ts';
+import { certificateOf, renewUnderHandshakes } from './renewal.ts';
 import { isAsInTestData } from './test-data.ts';
 
 const noCluster = whyNoCluster();
@@ -20,13 +21,6 @@ const skip = 'missing' in assets ? assets.missing : false;
 
 const address = '10.213.1.1';
 const hosts = ['shop.test', 'www.shop.test'];
-/** A Secret that has changed is served by everybody within this. */
-const servedWithinMs = 2000;
-
-interface StoredSecret {
-  readonly data?: Readonly<Record<string, string>>;
-}
-
 describe("cert-manager's own controller", { skip }, () => {
   let cluster: TestCluster;
   let acme: Acme;
@@ -72,11 +66,8 @@ describe("cert-manager's own controller", { skip }, () => {
       }),
     );
 
-  async function certificateOf(secret: string): Promise<string | undefined> {
-    const { data } = await cluster.get<StoredSecret>(`/api/v1/namespaces/default/secrets/${secret}`);
-    const pem = data?.['tls.crt'];
-    return pem === undefined ? undefined : Buffer.from(pem, 'base64').toString();
-  }
+  const issued = (secret: string): Promise<string | undefined> =>
+    certificateOf(cluster.api, 'default', secret);
 
   const plain = (host: string, path: string): ReturnType<typeof request> =>
     request({ host: address, port: 80 }, host, path);
@@ -86,11 +77,11 @@ describe("cert-manager's own controller", { skip }, () => {
     await cluster.apply(withIssuer('shop', hosts, 'letsencrypt'));
     const early = new Set<string>();
     const endMs = Date.now() + 120_000;
-    while ((await certificateOf('shop-tls')) === undefined) {
+    while ((await issued('shop-tls')) === undefined) {
       for (const { host, path, key } of acme.challenges) {
         const { body } = await plain(host, path);
         // Looked at after the answer: the Secret was missing when it came.
-        if (body === key && (await certificateOf('shop-tls')) === undefined) early.add(host);
+        if (body === key && (await issued('shop-tls')) === undefined) early.add(host);
       }
       if (Date.now() > endMs) assert.fail(acme.output);
       await moment(100);
@@ -119,38 +110,14 @@ describe("cert-manager's own controller", { skip }, () => {
   });
 
   test('a renewal under new connections: none fails, and the new certificate is served within 2 s', async (context) => {
-    const endpoint: Endpoint = {
-      host: address,
-      port: 443,
-      ca: await acme.rootCertificate(),
-      name: 'shop.test',
-    };
-    const before = await certificateOf('shop-tls');
-    const load = new Handshakes(endpoint);
-    await renew('shop-tls');
-    let unchangedMs = performance.now();
-    let after = before;
-    for (const endMs = Date.now() + 120_000; after === before;) {
-      // It was read after this time.
-      const askedMs = performance.now();
-      after = await certificateOf('shop-tls');
-      if (after === before) unchangedMs = askedMs;
-      if (Date.now() > endMs) assert.fail(acme.output);
-      await moment();
-    }
-    const wanted = new X509Certificate(after ?? '').fingerprint256;
-    const isLate = ({ startedMs }: { readonly startedMs: number }): boolean =>
-      startedMs > unchangedMs + servedWithinMs;
-    while (!load.done.some(isLate) && performance.now() < unchangedMs + 5 * servedWithinMs) await moment();
-    await load.stop();
-    const first = load.done.find(({ fingerprint }) => fingerprint === wanted);
-    context.diagnostic(
-      `${load.done.length} handshakes; the new certificate ${Math.round((first?.endedMs ?? Infinity) - unchangedMs)} ms after the Secret's change at most`,
-    );
-    assert.deepEqual(load.failures, []);
-    assert.deepEqual([...new Set(load.done.filter(isLate).map(({ fingerprint }) => fingerprint))], [wanted]);
-    const old = new X509Certificate(before ?? '').fingerprint256;
-    assert.deepEqual(new Set(load.done.map(({ fingerprint }) => fingerprint)), new Set([old, wanted]));
+    const endpoint = { host: address, port: 443, ca: await acme.rootCertificate(), name: 'shop.test' };
+    await renewUnderHandshakes(context, {
+      api: cluster.api,
+      namespace: 'default',
+      name: 'shop-tls',
+      endpoints: [endpoint],
+      explain: () => acme.output,
+    });
     await cluster.waitReady('shop');
   });
 
@@ -159,7 +126,7 @@ describe("cert-manager's own controller", { skip }, () => {
     await cluster.apply(withIssuer('own', ['own.test'], 'self-signed'));
     await cluster.waitReady('own', 'default', '60s');
     context.diagnostic(`Ready ${Math.round(performance.now() - startMs)} ms after it was applied`);
-    const ca = (await certificateOf('own-tls')) ?? '';
+    const ca = (await issued('own-tls')) ?? '';
     const { fingerprint } = await shakeHands({ host: address, port: 443, ca, name: 'own.test' });
     assert.equal(fingerprint, new X509Certificate(ca).fingerprint256);
   });
@@ -169,22 +136,4 @@ describe("cert-manager's own controller", { skip }, () => {
     await cluster.untilCondition('late-test', 'Stalled', 'True BackendNotFound');
     isAsInTestData('degraded-backend-not-found', await cluster.route('late-test'));
   });
-
-  /** As `cmctl renew` asks for it. */
-  async function renew(name: string): Promise<void> {
-    const path = `/apis/cert-manager.io/v1/namespaces/default/certificates/${name}/status`;
-    const { body } = await cluster.api.call('GET', path);
-    const { conditions = [] } = (body['status'] ?? {}) as { readonly conditions?: readonly object[] };
-    const issuing = {
-      type: 'Issuing',
-      status: 'True',
-      reason: 'ManuallyTriggered',
-      message: 'Certificate re-issuance manually triggered',
-      lastTransitionTime: new Date().toISOString(),
-    };
-    const status = { conditions: [...conditions, issuing] };
-    const contentType = 'application/merge-patch+json';
-    const answer = await cluster.api.call('PATCH', path, { status }, { contentType });
-    assert.equal(answer.status, 200, JSON.stringify(answer.body));
-  }
 });

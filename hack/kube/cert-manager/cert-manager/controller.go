@@ -1,19 +1,14 @@
-// Cert-manager's controllers in one process, for tests: those of ACME, CA and SelfSigned issuers.
-//
-// The main of cert-manager is in a module that no proxy carries. This one wires the same packages together, leaves out the
-// election of a leader and the gateways, and resolves names for self checks at the server that it is told.
 package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
+	"net/http"
 	"time"
 
+	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/api/resource"
+	logsapi "k8s.io/component-base/logs/api/v1"
 
 	"github.com/cert-manager/cert-manager/pkg/controller"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/acmechallenges"
@@ -33,23 +28,36 @@ import (
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/acme"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"
+	logf "github.com/cert-manager/cert-manager/pkg/logs"
 )
 
-func main() {
-	kubeconfig := flag.String("kubeconfig", "", "who to talk to the API server as")
-	nameserver := flag.String("http01-nameserver", "", "HOST:PORT that self checks resolve names at")
-	namespace := flag.String("cluster-resource-namespace", "cert-manager", "where ClusterIssuers have their Secrets")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *kubeconfig, *nameserver, *namespace); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+// The controllers of ACME, CA and SelfSigned issuers, with what their flags default to. Names for self checks can be resolved at a
+// server that they are told.
+func controllers(ctx context.Context, args []string) error {
+	options := defaults()
+	flags := pflag.NewFlagSet("controller", pflag.ContinueOnError)
+	logging := logsapi.NewLoggingConfiguration()
+	logf.AddFlags(logging, flags)
+	flags.String("leader-election-namespace", "", "taken and not used: there is one of them")
+	flags.StringVar(&options.Kubeconfig, "kubeconfig", "", "who to talk to the API server as; without: as the pod")
+	flags.StringVar(&options.ClusterResourceNamespace, "cluster-resource-namespace", "kube-system", "where ClusterIssuers have their Secrets")
+	flags.StringVar(&options.HTTP01SolverImage, "acme-http01-solver-image", "cert-manager-acmesolver", "what the pods of solvers run")
+	flags.StringSliceVar(&options.HTTP01SolverNameservers, "acme-http01-solver-nameservers", nil, "HOST:PORT that self checks resolve names at")
+	flags.IntVar(&options.MaxConcurrentChallenges, "max-concurrent-challenges", 60, "")
+	health := flags.String("internal-healthz-listen-address", "0.0.0.0:9403", "where the kubelet asks whether this lives; 0: nowhere")
+	if err := flags.Parse(args); err != nil {
+		return err
 	}
-}
-
-func run(ctx context.Context, kubeconfig, nameserver, namespace string) error {
-	factory, err := controller.NewContextFactory(ctx, optionsOf(kubeconfig, nameserver, namespace))
+	if err := logf.ValidateAndApply(logging); err != nil {
+		return err
+	}
+	running := make(chan error)
+	if *health != "0" {
+		mux := http.NewServeMux()
+		mux.HandleFunc("/livez", func(http.ResponseWriter, *http.Request) {})
+		go func() { running <- http.ListenAndServe(*health, mux) }()
+	}
+	factory, err := controller.NewContextFactory(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -58,7 +66,6 @@ func run(ctx context.Context, kubeconfig, nameserver, namespace string) error {
 		return err
 	}
 	// All of them are made before the informers start: each asks for its own.
-	running := make(chan error)
 	for name, construct := range controller.Known() {
 		one, err := construct(factory)
 		if err != nil {
@@ -72,21 +79,16 @@ func run(ctx context.Context, kubeconfig, nameserver, namespace string) error {
 	return <-running
 }
 
-// What cert-manager's flags default to.
-func optionsOf(kubeconfig, nameserver, namespace string) controller.ContextOptions {
+func defaults() controller.ContextOptions {
 	return controller.ContextOptions{
-		Kubeconfig:         kubeconfig,
 		KubernetesAPIQPS:   20,
 		KubernetesAPIBurst: 50,
-		IssuerOptions:      controller.IssuerOptions{ClusterResourceNamespace: namespace},
 		ACMEOptions: controller.ACMEOptions{
-			HTTP01SolverImage:                 "cert-manager-acmesolver",
 			HTTP01SolverResourceRequestCPU:    resource.MustParse("10m"),
 			HTTP01SolverResourceRequestMemory: resource.MustParse("64Mi"),
 			HTTP01SolverResourceLimitsCPU:     resource.MustParse("100m"),
 			HTTP01SolverResourceLimitsMemory:  resource.MustParse("64Mi"),
 			ACMEHTTP01SolverRunAsNonRoot:      true,
-			HTTP01SolverNameservers:           []string{nameserver},
 			DNS01CheckRetryPeriod:             10 * time.Second,
 		},
 		CertificateOptions: controller.CertificateOptions{
@@ -94,6 +96,5 @@ func optionsOf(kubeconfig, nameserver, namespace string) controller.ContextOptio
 			CertificateRequestMinimumBackoffDuration: time.Hour,
 			CertificateRequestMaximumBackoffDuration: 32 * time.Hour,
 		},
-		SchedulerOptions: controller.SchedulerOptions{MaxConcurrentChallenges: 60},
 	}
 }
