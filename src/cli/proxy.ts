@@ -39,12 +39,11 @@ export async function proxy(options: ProxyOptions, stop: Promise<Stop>): Promise
   // Side by side: workers load while the first table is on its way.
   dataPlane.prepare();
   const following = follower.run();
-  const untilStop = async (): Promise<Stop> => {
-    const admin = await dataPlane.startAdmin();
+  const announced = dataPlane.startAdmin().then((admin) => {
     logger.info({ admin, namespace: options.routesNamespace }, 'not ready: waiting for the first table');
     return stop;
-  };
-  const stopped = await Promise.race([untilStop(), following.then(() => undefined)]).catch(
+  });
+  const stopped = await Promise.race([stop, announced, following.then(() => undefined)]).catch(
     (error: unknown) => {
       // A port is taken, say.
       ending.abort();

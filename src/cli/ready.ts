@@ -1,5 +1,6 @@
 // `flint ready`: whether the data plane of this pod is ready, for a kubelet whose node has two of them: a probe by HTTP might be
 // answered by the other one.
+import { podField } from '#model/wire-names.ts';
 import type { HostPort } from './program.ts';
 import { exitCode } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
@@ -42,7 +43,13 @@ async function ask(
   const url = `http://${hostInUrl(host)}:${port}/readyz${query}`;
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(patienceMs), redirect: 'error' });
-    return { isReady: response.ok, said: `port ${port} says ${(await response.text()).trim()}` };
+    const said = `port ${port} says ${(await response.text()).trim()}`;
+    // A pod of an older build answers for anybody.
+    const isItself = podName === undefined || response.headers.get(podField) === podName;
+    return {
+      isReady: response.ok && isItself,
+      said: response.ok && !isItself ? `${said}, and not as ${podName}` : said,
+    };
   } catch (error) {
     const reason = error instanceof Error ? (error.cause ?? error) : error;
     return {

@@ -62,7 +62,8 @@ export async function run(options: RunOptions, stop: Promise<Stop>): Promise<num
   try {
     // Workers load while the manifests are translated.
     dataPlane.prepare();
-    const adminPort = await dataPlane.startAdmin();
+    // Who is told to stop meanwhile need not have it any more.
+    const adminPort = await Promise.race([dataPlane.startAdmin(), stop.then(() => undefined)]);
     await publishing.run();
     logger.info({ ...dataPlane.ports, admin: adminPort, workers: dataPlane.revision.workers }, 'listening');
   } catch (error) {

@@ -1,6 +1,6 @@
 // Follows the head in the cluster: for every new one it fetches the chunks that it lacks and hands over a whole bundle.
 //
-//   head seen --> fetch what is new, by name --> apply --> wait for the next head
+//   head seen --> fetch what is new --> apply --> wait for the next head
 //                   \-- missing, refused -- back-off --> the newest head again
 //
 // Only the head is watched. Chunks are fetched when a head names them, so that a pod holds the present model and not
@@ -148,7 +148,9 @@ export class BundleFollower {
   async #fetchMissing({ schema, chunks, sequence }: Head): Promise<boolean> {
     const { logger, signal, target } = this.#options;
     try {
-      await this.#fetcher.fetch(target.missing(schema, chunks), (chunk) => target.offer(chunk));
+      await this.#fetcher.fetch(target.missing(schema, chunks), chunks.length, (chunk) =>
+        target.offer(chunk),
+      );
       return true;
     } catch (error) {
       if (error instanceof BadChunk) target.refuse(sequence, error.refusal, error.message);

@@ -1,8 +1,8 @@
 // The chunks that a head names, from the cluster.
 //
-//   many are missing -- list, page by page --\
+//   most are missing -- list, page by page --\
 //                                             --> what is still missing, by name
-//   few are missing --------------------------/
+//   some are missing -------------------------/
 //
 // A call costs the API server, and this process, more than what it brings: nearly 2 ms of CPU here, and forty of them at the
 // start of a data plane with 1000 routes. A list brings chunks of past heads as well, for ten minutes, so it is
@@ -44,11 +44,11 @@ export class BadChunk extends Error {
 /** Each takes a connection of its own, and with it a handshake. */
 const parallelFetches = 8;
 const listedFrom = 8;
-/** Some 3 MB at a time, as large as chunks of hosts are. */
-const pageChunks = 100;
+/** Some 1.5 MB at a time, as large as chunks of hosts mostly are; no more than 50 MB, as large as they may be. */
+const pageChunks = 50;
 
 interface Page {
-  readonly items?: readonly KubeObject[] | null;
+  readonly items: readonly KubeObject[];
   readonly metadata?: { readonly continue?: string };
 }
 
@@ -59,14 +59,16 @@ export class ChunkFetcher {
     this.#options = options;
   }
 
-  /** Rejects when a chunk cannot be had, with BadChunk when it is not what it should be. */
-  async fetch(refs: readonly ChunkRef[], offer: Offer): Promise<void> {
+  /** `refs` of the `all` chunks of a head. Rejects when one cannot be had, with BadChunk when it is not what it should be. */
+  async fetch(refs: readonly ChunkRef[], all: number, offer: Offer): Promise<void> {
     const missing = new Map(refs.map((ref) => [chunkName(ref), ref]));
     const take = (ref: ChunkRef, text: string): void => {
       const fault = offer({ kind: ref.kind as ChunkKind, digest: ref.digest, text });
       if (fault !== undefined) throw new BadChunk(fault);
     };
-    if (refs.filter(({ kind }) => !isSecret(kind)).length >= listedFrom) await this.#list(missing, take);
+    const listable = refs.filter(({ kind }) => !isSecret(kind)).length;
+    // Of a table that is here for the most part a list would bring the most part again.
+    if (listable >= listedFrom && listable >= all / 2) await this.#list(missing, take);
     const left = [...missing.values()];
     const fetchNext = async (): Promise<void> => {
       for (let ref = left.pop(); ref !== undefined; ref = left.pop()) take(ref, await this.#fetch(ref));
@@ -86,7 +88,7 @@ export class ChunkFetcher {
     for (let next: string | undefined = ''; next !== undefined && useful >= useless;) {
       const page = await this.#page(next);
       if (page === undefined) return;
-      for (const object of page.items ?? []) {
+      for (const object of page.items) {
         const name = object.metadata?.name;
         const ref = missing.get(name);
         const text = ref === undefined ? undefined : textOf(object, chunkKey);
@@ -105,7 +107,8 @@ export class ChunkFetcher {
     const query = { limit: String(pageChunks), ...(next === '' ? {} : { continue: next }) };
     const resource = { ...configMapsOf(namespace), labelSelector: `${partLabel}=chunk` };
     try {
-      return (await client.json({ method: 'GET', path: resourcePath(resource, query), signal })) as Page;
+      const page = await client.json({ method: 'GET', path: resourcePath(resource, query), signal });
+      return isPage(page) ? page : undefined;
     } catch (error) {
       if (!signal.aborted)
         logger.debug({ err: error }, 'chunks could not be listed: they are asked for by name');
@@ -137,6 +140,10 @@ export class ChunkFetcher {
       throw error;
     }
   }
+}
+
+function isPage(answer: unknown): answer is Page {
+  return typeof answer === 'object' && answer !== null && Array.isArray((answer as Partial<Page>).items);
 }
 
 /** The operator's ledger stands among the chunks, and tells nothing of how many of them are old. */

@@ -105,6 +105,8 @@ export class DataPlane {
     });
     this.#admin = new AdminServer({
       ...(options.podName === undefined ? {} : { pod: options.podName }),
+      onWaiting: () =>
+        options.logger.warn('both admin addresses are taken: nobody can ask whether this process is ready'),
       isReady: () => this.isReady,
       isLive: () => !this.#pool.isStuck,
       pages: {
@@ -243,6 +245,7 @@ export class DataPlane {
   }
 
   terminate(): void {
+    this.#isDraining = true;
     this.#pool.terminate();
     this.#stop();
   }

@@ -17,5 +17,7 @@ export const partLabel = 'flint.dev/part';
 export const proxySelector = 'app.kubernetes.io/name=flint,app.kubernetes.io/component=proxy';
 /** The container port that serves `/revision`. */
 export const adminPortName = 'admin';
+/** The field of its answers that says which pod answers. */
+export const podField = 'flint-pod';
 /** On a pod without such a port: the ports, by commas, of which one is its own. On the network of a node they are shared. */
 export const adminPortsAnnotation = 'flint.dev/admin-ports';

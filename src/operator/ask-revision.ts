@@ -1,6 +1,7 @@
 // The request behind an acknowledgement: GET /revision, answered when there is something newer.
 import { Deadline } from '#kube/deadline.ts';
 import { parseRevision } from '#model/revision.ts';
+import { podField } from '#model/wire-names.ts';
 import type { Revision } from '#model/revision.ts';
 import type { Candidate } from './members.ts';
 
@@ -16,24 +17,32 @@ export async function askRevision(
 ): Promise<Revision> {
   const deadline = new Deadline(signal, patienceMs, `${name} does not answer`);
   try {
-    const failures: unknown[] = [];
-    for (const url of urls)
-      try {
-        return await askAt(url, name, after, deadline.signal);
-      } catch (error) {
-        failures.push(error);
-      }
-    throw failures[0];
+    // At once: an address where nothing is ever said must not hide the other one.
+    const mustSayWho = urls.length > 1;
+    return await Promise.any(urls.map((url) => askAt(url, name, mustSayWho, after, deadline.signal)));
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error;
   } finally {
     deadline.end();
   }
 }
 
-/** Another pod that has the address says so by 421 (Misdirected Request). */
-async function askAt(url: string, name: string, after: number, signal: AbortSignal): Promise<Revision> {
+/**
+ * Another pod that has the address says so by 421 (Misdirected Request); one of an older build does not know that it was asked
+ * for another.
+ */
+async function askAt(
+  url: string,
+  name: string,
+  mustSayWho: boolean,
+  after: number,
+  signal: AbortSignal,
+): Promise<Revision> {
   const query = `pod=${encodeURIComponent(name)}&after=${after}&waitMs=${waitMs}`;
   const response = await fetch(`${url}/revision?${query}`, { signal, redirect: 'error' });
   if (!response.ok || response.body === null) throw new Error(`${name} answers ${response.status}`);
+  if (mustSayWho && response.headers.get(podField) !== name)
+    throw new Error(`who answers does not say that it is ${name}`);
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of response.body) {

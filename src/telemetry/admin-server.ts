@@ -17,8 +17,13 @@ export interface AdminAnswer {
 }
 
 export interface AdminSource {
-  /** Its name: whoever asks for another one by `?pod=NAME` gets 421. Absent: nobody knows, and everybody is answered. */
+  /**
+   * Its name, which every answer says: whoever asks for another one by `?pod=NAME` gets 421. Absent: nobody knows, and
+   * everybody is answered.
+   */
   readonly pod?: string;
+  /** The only address was taken by others, and so was the spare one: nobody can ask it anything for now. */
+  onWaiting?(): void;
   isReady(): boolean;
   /** False: nothing but a new process helps. Absent: it always is. */
   isLive?(): boolean;
@@ -28,8 +33,10 @@ export interface AdminSource {
 }
 
 const plain = 'text/plain; charset=utf-8';
+/** The field of an answer that says whose it is; the operator knows it by `model/wire-names.ts`. */
+const podField = 'flint-pod';
 /** How often an address that another process has is tried again. */
-const retryMs = 200;
+const retryMs = 500;
 
 export class AdminServer {
   readonly #source: AdminSource;
@@ -46,17 +53,21 @@ export class AdminServer {
    * has `at`: the spare one is bound, and left for `at` as soon as that is free.
    */
   async listen(at: AdminAddress, spare?: AdminAddress): Promise<number> {
-    for (;;) {
+    for (let round = 0; ; round++) {
       for (const address of spare === undefined ? [at] : [at, spare]) {
         const server = await this.#bind(address, spare !== undefined);
+        if (this.#isOver) {
+          server?.close();
+          throw new Error('closed before it could be bound');
+        }
         if (server === undefined) continue;
         this.#servers = [server];
         if (address === spare) this.#moveLater(at);
         return portOf(server, address);
       }
-      // A third process of the same kind: one of the two others is about to leave.
+      // A third process of the same kind, where one of the two others is about to leave, or something else.
+      if (round === 0) this.#source.onWaiting?.();
       await new Promise((resolve) => setTimeout(resolve, retryMs));
-      if (this.#isOver) throw new Error('closed before it could be bound');
     }
   }
 
@@ -69,11 +80,15 @@ export class AdminServer {
       });
     });
     return new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => {
+      const onError = (error: NodeJS.ErrnoException): void => {
         if (mayBeTaken && error.code === 'EADDRINUSE') resolve(undefined);
         else reject(error);
+      };
+      server.once('error', onError);
+      server.listen(port, host, () => {
+        server.off('error', onError);
+        resolve(server);
       });
-      server.listen(port, host, () => resolve(server));
     });
   }
 
@@ -84,6 +99,11 @@ export class AdminServer {
   }
 
   async #move(at: AdminAddress): Promise<void> {
+    // The probes of the pod before are answered at that address, too: one that is not ready must not speak for it.
+    if (!this.#source.isReady()) {
+      this.#moveLater(at);
+      return;
+    }
     // Whatever else is wrong with the address now: the spare one is there, and the next try may do better.
     const server = await this.#bind(at, true).catch(() => undefined);
     if (this.#isOver) {
@@ -116,7 +136,11 @@ export class AdminServer {
     const answer = (status: number, type: string, text: string): void => {
       // On a connection that is kept the next question would not reach whoever has the address by then.
       const isLast = this.#isOver || status === 421;
-      response.writeHead(status, { 'content-type': type, ...(isLast ? { connection: 'close' } : {}) });
+      response.writeHead(status, {
+        'content-type': type,
+        ...(this.#source.pod === undefined ? {} : { [podField]: this.#source.pod }),
+        ...(isLast ? { connection: 'close' } : {}),
+      });
       response.end(text);
     };
     if (request.method !== 'GET' && request.method !== 'HEAD') {

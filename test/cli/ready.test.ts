@@ -6,10 +6,11 @@ import { AdminServer } from '#telemetry/admin-server.ts';
 import { freePort } from '../telemetry/admin-ports.ts';
 import { flint } from './recording-terminal.ts';
 
-async function podAt(context: TestContext, pod: string, isReady: boolean): Promise<string> {
+/** `pod` undefined: of a build that does not know its name. */
+async function podAt(context: TestContext, pod: string | undefined, isReady: boolean): Promise<string> {
   const port = await freePort();
   const server = new AdminServer({
-    pod,
+    ...(pod === undefined ? {} : { pod }),
     isReady: () => isReady,
     metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
   });
@@ -37,6 +38,13 @@ test('with a name only the pod of that name counts, wherever it is', async (cont
   assert.match(stderr, /says this is old; port \d+ says not ready/);
   const here = await podAt(context, 'new', true);
   assert.equal((await flint(['ready', '--admin', old, '--admin-spare', here, '--pod-name', 'new'])).code, 0);
+});
+
+test('a pod that does not say who it is does not speak for another', async (context) => {
+  const older = await podAt(context, undefined, true);
+  const { code, stderr } = await flint(['ready', '--admin', older, '--pod-name', 'new']);
+  assert.equal(code, 1);
+  assert.match(stderr, /says ok, and not as new/);
 });
 
 test('the name is that of the environment, if nobody says another one', async (context) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encode } from '#model/bundle.ts';
+import type { Bundle } from '#model/bundle.ts';
 import { chunkName, isSecret } from '#model/chunk.ts';
 import { failure, FakeApi, json } from '../kube/fake-api.ts';
 import { exactHost, modelOf, upstream } from '../model/large-model.ts';
@@ -9,13 +10,19 @@ import { certificateOf } from '../model/varied-model.ts';
 import { configMaps, fetches, follow, publish, putChunk, first } from './followed.ts';
 
 const numbers = Array.from({ length: 1000 }, (_, number) => number);
-const large = encode({
-  ...modelOf(
-    numbers.map((number) => exactHost(`host-${number}.test`, 'x/s:80')),
-    [upstream('x/s:80', 1)],
-  ),
-  certificates: [certificateOf('x/web', 'web')],
-});
+
+/** With so many hosts whose paths are others. */
+function largeBundle(changed: number): Bundle {
+  const hosts = numbers.map((number) =>
+    exactHost(`host-${number}.test`, 'x/s:80', number < changed ? '/changed' : '/'),
+  );
+  return encode({
+    ...modelOf(hosts, [upstream('x/s:80', 1)]),
+    certificates: [certificateOf('x/web', 'web')],
+  });
+}
+
+const large = largeBundle(0);
 const listed = large.chunks.filter(({ kind }) => !isSecret(kind)).map(chunkName);
 const byNameAlone = large.chunks
   .filter(({ kind }) => isSecret(kind))
@@ -53,6 +60,32 @@ test('a first table of few chunks is not listed', async (context) => {
   const { target } = follow(context, api);
   await target.takes(first, 1);
   assert.equal(lists(paths), 0);
+});
+
+test('of a table that is here for the most part what has changed is asked for by name', async (context) => {
+  const api = new FakeApi();
+  publish(api, large, 1);
+  const { target } = follow(context, api);
+  await target.takes(large, 1);
+  const changed = largeBundle(10);
+  const fresh = changed.chunks.map(chunkName).filter((name) => !large.chunks.map(chunkName).includes(name));
+  assert.ok(fresh.length >= 8 && fresh.length < changed.chunks.length / 2, `${fresh.length} are new`);
+  const paths = pathsOf(api);
+  const before = fetches(api).length;
+  publish(api, changed, 2);
+  await target.takes(changed, 2);
+  assert.equal(lists(paths), 0);
+  assert.equal(fetches(api).length - before, fresh.length);
+});
+
+test('an answer that is no list is no harm', async (context) => {
+  const api = new FakeApi();
+  publish(api, large, 1);
+  api.tap = ({ path }, answer) =>
+    path.includes('labelSelector') ? json(200, { kind: 'ConfigMapList', items: null }) : answer();
+  const { target } = follow(context, api);
+  await target.takes(large, 1);
+  assert.equal(fetches(api).length, large.chunks.length);
 });
 
 test('where chunks may not be listed, all are asked for by name', async (context) => {

@@ -64,10 +64,12 @@ test('a worker that dies is replaced by one with the newest table, and counters 
 interface Threads {
   readonly pool: WorkerPool;
   readonly handles: readonly WorkerHandle[];
+  readonly exited: ReadonlySet<WorkerHandle>;
 }
 
 function poolOf(context: TestContext, workers: number): Threads {
   const handles: WorkerHandle[] = [];
+  const exited = new Set<WorkerHandle>();
   const pool = new WorkerPool({
     workers,
     listen: { host: '127.0.0.1', port: 0, reusePort: true },
@@ -76,14 +78,20 @@ function poolOf(context: TestContext, workers: number): Threads {
     logger: createLogger('silent'),
     writeAccessLog: undefined,
     onServed: () => {},
-    startWorker: (...start) => {
-      const handle = new WorkerHandle(...start);
+    startWorker: (start, events) => {
+      const handle = new WorkerHandle(start, {
+        ...events,
+        onExit: (gone, error) => {
+          exited.add(gone);
+          events.onExit(gone, error);
+        },
+      });
       handles.push(handle);
       return handle;
     },
   });
   context.after(() => pool.terminate());
-  return { pool, handles };
+  return { pool, handles, exited };
 }
 
 async function serveOne(pool: WorkerPool): Promise<number> {
@@ -124,10 +132,11 @@ test('a thread that dies before the first table is replaced, whether the table c
 });
 
 test('a drain before the first table ends the threads, and starts no others', async (context) => {
-  const { pool, handles } = poolOf(context, 2);
+  const { pool, handles, exited } = poolOf(context, 2);
   pool.prepare();
   await pool.drain(0, 0);
   pool.prepare();
+  await until('both have ended', () => exited.size === 2);
   assert.equal(handles.length, 2);
   assert.equal(pool.restarts, 0);
 });

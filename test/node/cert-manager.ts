@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ownArchitecture, writeImage } from '../../hack/oci-image.ts';
 import type { Layer } from '../../hack/oci-image.ts';
+import { moment } from '../cluster/test-cluster.ts';
 import type { Helm } from './helm.ts';
 import type { NodeCluster } from './node-cluster.ts';
 
@@ -75,5 +76,6 @@ export async function applyOnceAdmitted(cluster: NodeCluster, ...objects: readon
     const refusal = await cluster.apply(...objects).then(() => undefined, String);
     if (refusal === undefined) return;
     if (performance.now() > endMs) throw new Error(refusal);
+    await moment(500);
   }
 }

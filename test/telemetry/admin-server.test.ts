@@ -78,11 +78,39 @@ test('a third one waits until there is room', async (context) => {
   await until(async () => new Set(await answers()).isSupersetOf(new Set(['200 of second', '200 of third'])));
 });
 
+test('one that is not ready does not take the address over: the probes of others are answered there', async (context) => {
+  const at = { host, port: await freePort() };
+  const spare = { host, port: await freePort() };
+  const old = admin(context, 'old');
+  await old.listen(at, spare);
+  let isReady = false;
+  await admin(context, 'new', { isReady: () => isReady }).listen(at, spare);
+  old.release();
+  // The old container starts again, and has its address back.
+  const again = admin(context, 'old');
+  assert.equal(await again.listen(at, spare), at.port);
+  again.release();
+  isReady = true;
+  await until(async () => (await answerAt(at.port)) === '200 of new');
+});
+
+test('whoever is closed while it binds listens nowhere', async (context) => {
+  const at = { host, port: await freePort() };
+  const server = admin(context, 'pod');
+  const bound = server.listen(at);
+  server.close();
+  await assert.rejects(bound, /closed/);
+  assert.equal(await answerAt(at.port), undefined);
+});
+
 test('whoever is closed while it waits for room gives up', async (context) => {
   const at = { host, port: await freePort() };
   await admin(context, 'first').listen(at, at);
-  const waiting = admin(context, 'second');
+  let wait = (): void => {};
+  const isWaiting = new Promise<void>((resolve) => (wait = resolve));
+  const waiting = admin(context, 'second', { onWaiting: () => wait() });
   const bound = waiting.listen(at, at);
+  await isWaiting;
   waiting.close();
   await assert.rejects(bound, /closed/);
 });
@@ -103,6 +131,7 @@ test('whoever asks for another pod hears that this is none, on a connection that
   const response = await fetch(`http://${host}:${at.port}/readyz?pod=new`);
   assert.equal(response.status, 421);
   assert.equal(response.headers.get('connection'), 'close');
+  assert.equal(response.headers.get('flint-pod'), 'old');
   assert.equal(await response.text(), 'this is old\n');
   assert.equal(await answerAt(at.port, '/readyz?pod=old'), '200 ok');
   assert.equal(await answerAt(at.port, '/readyz'), '200 ok');

@@ -75,6 +75,18 @@ tolerations:
 {{- if $values.affinity }}
 affinity:
   {{- toYaml $values.affinity | nindent 2 }}
+{{- else if and (eq $component "proxy") (include "flint.sharesPorts" $root) }}
+# Another Flint would share the ports with this one, and half of the requests.
+affinity:
+  podAntiAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution:
+      - topologyKey: kubernetes.io/hostname
+        namespaceSelector:
+          matchExpressions:
+            - {key: kubernetes.io/metadata.name, operator: NotIn, values: [{{ $root.Release.Namespace }}]}
+        labelSelector:
+          matchLabels:
+            {{- toYaml $selector | nindent 12 }}
 {{- else if or (eq $component "operator") (eq $root.Values.proxy.kind "Deployment") }}
 affinity:
   podAntiAffinity:
@@ -126,7 +138,7 @@ startupProbe:
       {{- include "flint.readyCommand" (index . 0) | nindent 6 }}
   periodSeconds: 2
   timeoutSeconds: 10
-  failureThreshold: 43200
+  failureThreshold: 1000000000
 {{- end }}
 livenessProbe:
   httpGet: {path: /livez, port: {{ $admin }}}
@@ -134,7 +146,6 @@ livenessProbe:
 readinessProbe:
   httpGet: {path: /readyz, port: {{ $admin }}}
   periodSeconds: 2
-  # One that is merely slow to answer is not to be replaced before its successor is ready.
   timeoutSeconds: 3
 {{- $settings := include "flint.settingsReadBy" . }}
 {{- $mounts := (index . 2).extraVolumeMounts }}
