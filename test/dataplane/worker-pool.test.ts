@@ -22,22 +22,7 @@ async function statusOf(port: number, hostname: string): Promise<string> {
 }
 
 test('a worker that dies is replaced by one with the newest table, and counters do not fall', async (context) => {
-  const handles: WorkerHandle[] = [];
-  const pool = new WorkerPool({
-    workers: 1,
-    listen: { host: '127.0.0.1', port: 0, reusePort: true },
-    listenSecure: undefined,
-    proxy: defaultProxySettings,
-    logger: createLogger('silent'),
-    writeAccessLog: undefined,
-    onServed: () => {},
-    startWorker: (...start) => {
-      const handle = new WorkerHandle(...start);
-      handles.push(handle);
-      return handle;
-    },
-  });
-  context.after(() => pool.terminate());
+  const { pool, handles } = poolOf(context, 1);
   const store = new TableStore();
   const first = take(store, model([host('a.test', 'up')], [upstream('up')]), 1);
   const { http: port } = await pool.start(first.state, first.routes);

@@ -13,7 +13,8 @@ import { echoBackend } from './backends.ts';
 import { runtime, startFlint } from './flint-process.ts';
 import { Load } from './load.ts';
 import { service, simpleRoute, yaml } from './manifests.ts';
-import { freePort, until } from '../telemetry/admin-ports.ts';
+import { until } from '../kube/until.ts';
+import { freePort } from '../telemetry/admin-ports.ts';
 
 /** Each asks to be the only one of its connection, so that every request is somebody new. */
 const request = (number: number): string =>
@@ -55,7 +56,7 @@ test('the address of the admin pages is handed over, too', async (context) => {
   assert.equal(`127.0.0.1:${second.adminPort}`, spare);
   assert.equal((await second.admin('/readyz')).status, 200);
   const leaving = first.stop('SIGTERM');
-  await until(async () => {
+  await until('the spare address is free', async () => {
     const response = await fetch(`http://${spare}/readyz`).catch(() => undefined);
     return response === undefined;
   });
@@ -82,7 +83,7 @@ test('a data plane that finds no admin address says so, and stops when it is tol
   context.after(() => child.kill('SIGKILL'));
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
-  await until(() => Promise.resolve(log.includes('both admin addresses are taken')));
+  await until('it waits', () => log.includes('both admin addresses are taken'));
   const exited = once(child, 'exit');
   child.kill('SIGTERM');
   assert.deepEqual(await exited, [0, null], log);

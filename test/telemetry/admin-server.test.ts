@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { AdminServer } from '#telemetry/admin-server.ts';
 import type { AdminSource } from '#telemetry/admin-server.ts';
-import { freePort, until } from './admin-ports.ts';
+import { until } from '../kube/until.ts';
+import { freePort } from './admin-ports.ts';
 
 const host = '127.0.0.1';
 
@@ -55,8 +56,8 @@ test('pod follows pod: each is at the spare address until its forerunner has mad
     assert.equal(await answerAt(at.port), `200 of pod-${number - 1}`);
     assert.equal(await answerAt(spare.port), `200 of pod-${number}`);
     present.release();
-    await until(async () => (await answerAt(at.port)) === `200 of pod-${number}`);
-    await until(async () => (await answerAt(spare.port)) === undefined);
+    await until('it has moved', async () => (await answerAt(at.port)) === `200 of pod-${number}`);
+    await until('the spare one is free', async () => (await answerAt(spare.port)) === undefined);
     present = next;
   }
 });
@@ -75,7 +76,9 @@ test('a third one waits until there is room', async (context) => {
     await answerAt(at.port),
     await answerAt(spare.port),
   ];
-  await until(async () => new Set(await answers()).isSupersetOf(new Set(['200 of second', '200 of third'])));
+  await until('both answer', async () =>
+    new Set(await answers()).isSupersetOf(new Set(['200 of second', '200 of third'])),
+  );
 });
 
 test('one that is not ready does not take the address over: the probes of others are answered there', async (context) => {
@@ -91,7 +94,7 @@ test('one that is not ready does not take the address over: the probes of others
   assert.equal(await again.listen(at, spare), at.port);
   again.release();
   isReady = true;
-  await until(async () => (await answerAt(at.port)) === '200 of new');
+  await until('it has moved', async () => (await answerAt(at.port)) === '200 of new');
 });
 
 test('whoever is closed while it binds listens nowhere', async (context) => {
@@ -122,7 +125,7 @@ test('the address of something else is taken over when that is gone', async (con
   const spare = { host, port: await freePort() };
   assert.equal(await admin(context, 'pod').listen(at, spare), spare.port);
   other.close();
-  await until(async () => (await answerAt(at.port)) === '200 of pod');
+  await until('it has moved', async () => (await answerAt(at.port)) === '200 of pod');
 });
 
 test('whoever asks for another pod hears that this is none, on a connection that ends', async (context) => {
@@ -164,7 +167,7 @@ test('who makes room finishes its answers, and keeps no connection', async (cont
   const answer = fetch(`http://${host}:${at.port}/slow`);
   await isAsked;
   server.release();
-  await until(async () => (await answerAt(at.port)) === undefined);
+  await until('the address is free', async () => (await answerAt(at.port)) === undefined);
   finish();
   const response = await answer;
   assert.equal(response.headers.get('connection'), 'close');
