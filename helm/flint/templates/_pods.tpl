@@ -75,18 +75,6 @@ tolerations:
 {{- if $values.affinity }}
 affinity:
   {{- toYaml $values.affinity | nindent 2 }}
-{{- else if and (eq $component "proxy") (include "flint.sharesPorts" $root) }}
-# Another Flint would share the ports with this one, and half of the requests.
-affinity:
-  podAntiAffinity:
-    requiredDuringSchedulingIgnoredDuringExecution:
-      - topologyKey: kubernetes.io/hostname
-        namespaceSelector:
-          matchExpressions:
-            - {key: kubernetes.io/metadata.name, operator: NotIn, values: [{{ $root.Release.Namespace }}]}
-        labelSelector:
-          matchLabels:
-            {{- toYaml $selector | nindent 12 }}
 {{- else if or (eq $component "operator") (eq $root.Values.proxy.kind "Deployment") }}
 affinity:
   podAntiAffinity:
