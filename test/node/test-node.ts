@@ -165,6 +165,8 @@ export class TestNode {
   async #connect(bridge: string): Promise<void> {
     const { address, name } = this.#settings;
     const gateway = address.replace(/\.\d+$/, '.1');
+    // That of a node which has ended goes with its namespace, and the kernel takes its time for that.
+    await run(['ip', 'link', 'delete', name]).catch(() => undefined);
     await run([
       'ip',
       'link',
