@@ -77,22 +77,19 @@ export function slimNode(object: KubeObject): KubeObject {
 export function slimPod(object: KubeObject): KubeObject {
   const { nodeName, containers } = fieldsOf(object['spec']);
   const { podIP, conditions } = fieldsOf(object['status']);
-  const { apiVersion, kind } = object;
-  return {
-    apiVersion,
-    kind,
-    metadata: metadataOf(object, true),
+  const rest = {
     spec: {
       nodeName,
       containers: listOf(containers).map((container) => pick(fieldsOf(container), ['ports'])),
     },
     status: { podIP, conditions: readyCondition(conditions) },
   };
+  return bare(object, rest, true);
 }
 
-function bare(object: KubeObject, rest: Fields): KubeObject {
+function bare(object: KubeObject, rest: Fields, hasAnnotations = false): KubeObject {
   const { apiVersion, kind } = object;
-  return { apiVersion, kind, metadata: metadataOf(object, false), ...rest };
+  return { apiVersion, kind, metadata: metadataOf(object, hasAnnotations), ...rest };
 }
 
 /** One that nobody asks how old it is, or whether it is still the same one. */
