@@ -41,7 +41,8 @@ function longestZeros(groups: readonly number[]): { readonly start: number; read
 
 /** The 4 or 16 bytes of an address; undefined for any other text. Zones have no meaning to anyone else. */
 export function addressBytes(text: string): Uint8Array | undefined {
-  if (/^[0-9]{1,3}(?:\.[0-9]{1,3}){3}$/.test(text)) {
+  // No leading zeros: some read them as octal.
+  if (/^(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}$/.test(text)) {
     const parts = text.split('.').map(Number);
     return parts.every((part) => part < 256) ? Uint8Array.from(parts) : undefined;
   }

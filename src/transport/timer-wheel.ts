@@ -28,7 +28,10 @@ export class Timer {
 export class TimerWheel {
   readonly #slots: (Timer | undefined)[] = Array.from({ length: slots }, () => undefined);
   readonly #now: () => number;
+  /** Up to this one all that was due has fired. */
   #tick: number;
+  /** When it was last looked. */
+  #seenTick: number;
   #count = 0;
   #interval: NodeJS.Timeout | undefined = undefined;
 
@@ -36,13 +39,14 @@ export class TimerWheel {
   constructor(now: () => number = () => clock.now()) {
     this.#now = now;
     this.#tick = Math.floor(now() / tickMs);
+    this.#seenTick = this.#tick;
   }
 
   get count(): number {
     return this.#count;
   }
 
-  /** Sets the timer anew; it fires once, not before `delayMs` and at most two ticks after it. */
+  /** Sets the timer anew; it fires once, not before `delayMs`, and soon after it while this thread gets its time. */
   set(timer: Timer, delayMs: number): void {
     this.clear(timer);
     if (this.#count === 0) this.#start();
@@ -78,7 +82,11 @@ export class TimerWheel {
   advance(): void {
     clock.forget();
     clock.beat();
-    const target = Math.floor(this.#now() / tickMs);
+    const nowTick = Math.floor(this.#now() / tickMs);
+    // What became due while this thread got no time, as under a CPU limit, fires one look later: what was waited for may
+    // have arrived meanwhile, and is read between the two.
+    const target = Math.min(nowTick, this.#seenTick + 1);
+    this.#seenTick = nowTick;
     // After a long pause every slot is visited once, not once for every tick that was missed.
     if (target - this.#tick > slots) this.#tick = target - slots;
     while (this.#tick < target) this.#fire(++this.#tick, target);
@@ -101,6 +109,7 @@ export class TimerWheel {
   #start(): void {
     if (this.#interval !== undefined) return;
     this.#tick = Math.floor(this.#now() / tickMs);
+    this.#seenTick = this.#tick;
     this.#interval = setInterval(() => this.advance(), tickMs);
     this.#interval.unref();
   }

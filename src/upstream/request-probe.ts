@@ -3,9 +3,10 @@ import type { FaultCode } from '#http/fault.ts';
 import type { FieldSection } from '#http/field-section.ts';
 import type { ResponseHead } from '#http/message-head.ts';
 import { defaultSettings } from '#model/default-settings.ts';
+import { Timer } from '#transport/timer-wheel.ts';
+import type { TimerOwner } from '#transport/timer-wheel.ts';
 import type { Endpoint } from './endpoint.ts';
 import { openRequest } from './open-request.ts';
-import { ProbeDeadline } from './probe-deadline.ts';
 import type { ResponseJudge } from './probe-judges.ts';
 import { brokeOff, failed, timedOut } from './prober.ts';
 import type { OnOutcome, ProbedEndpoint, ProbeOutcome, RunningProbe } from './prober.ts';
@@ -25,13 +26,13 @@ export interface Question {
 const settings = { ...defaultSettings, connectTimeoutMs: 0, upstreamIdleTimeoutMs: 0 };
 const noBytes = Buffer.alloc(0);
 
-export class RequestProbe implements RunningProbe, UpstreamUser {
+export class RequestProbe implements RunningProbe, UpstreamUser, TimerOwner {
   readonly #context: UpstreamContext;
   readonly #endpoint: Endpoint;
   readonly #question: Question;
   readonly #judge: ResponseJudge;
   readonly #timeoutMs: number;
-  readonly #deadline: ProbeDeadline;
+  readonly #deadline = new Timer(this);
   readonly #request: UpstreamRequest;
   #isConnected = false;
   #onOutcome: OnOutcome | undefined;
@@ -49,7 +50,7 @@ export class RequestProbe implements RunningProbe, UpstreamUser {
     this.#judge = question.judge();
     this.#timeoutMs = timeoutMs;
     this.#onOutcome = onOutcome;
-    this.#deadline = new ProbeDeadline(context, timeoutMs, () => this.#onLate());
+    context.timers.set(this.#deadline, timeoutMs);
     this.#request = openRequest(context, endpoint, this, true, false, settings);
   }
 
@@ -98,7 +99,7 @@ export class RequestProbe implements RunningProbe, UpstreamUser {
     this.#finish(brokeOff(code));
   }
 
-  #onLate(): void {
+  onTimer(): void {
     this.#breakOff(timedOut(this.#isConnected ? 'answer' : 'connection', this.#timeoutMs));
   }
 
@@ -117,7 +118,7 @@ export class RequestProbe implements RunningProbe, UpstreamUser {
 
   /** A connection of HTTP/2 is not closed amid its events. */
   #end(): void {
-    this.#deadline.clear();
+    this.#context.timers.clear(this.#deadline);
     this.#context.transport.afterTurn(() => this.#endpoint.retire());
   }
 }

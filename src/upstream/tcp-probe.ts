@@ -1,15 +1,17 @@
 // A check that wants a connection and nothing more: with TLS, one whose handshake has proved who the endpoint is.
 import type { ConnectEvents, Socket } from '#transport/transport.ts';
+import { Timer } from '#transport/timer-wheel.ts';
+import type { TimerOwner, TimerWheel } from '#transport/timer-wheel.ts';
 import { connectFault } from './connect-fault.ts';
-import { ProbeDeadline } from './probe-deadline.ts';
 import { brokeOff, passed, timedOut } from './prober.ts';
 import type { OnOutcome, ProbedEndpoint, ProbeOutcome, RunningProbe } from './prober.ts';
 import type { Connector } from './secure-connector.ts';
 import type { UpstreamContext } from './upstream-connection.ts';
 
-export class TcpProbe implements RunningProbe, ConnectEvents {
+export class TcpProbe implements RunningProbe, ConnectEvents, TimerOwner {
   readonly #timeoutMs: number;
-  readonly #deadline: ProbeDeadline;
+  readonly #timers: TimerWheel;
+  readonly #deadline = new Timer(this);
   readonly #socket: Socket;
   #onOutcome: OnOutcome | undefined;
 
@@ -22,7 +24,8 @@ export class TcpProbe implements RunningProbe, ConnectEvents {
   ) {
     this.#timeoutMs = timeoutMs;
     this.#onOutcome = onOutcome;
-    this.#deadline = new ProbeDeadline(context, timeoutMs, () => this.#onLate());
+    this.#timers = context.timers;
+    this.#timers.set(this.#deadline, timeoutMs);
     this.#socket = (connector ?? context.transport).connect(address, port, this);
   }
 
@@ -45,7 +48,7 @@ export class TcpProbe implements RunningProbe, ConnectEvents {
     this.#finish(brokeOff(connectFault(code)));
   }
 
-  #onLate(): void {
+  onTimer(): void {
     this.#finish(timedOut('connection', this.#timeoutMs));
   }
 
@@ -57,7 +60,7 @@ export class TcpProbe implements RunningProbe, ConnectEvents {
   }
 
   #end(): void {
-    this.#deadline.clear();
+    this.#timers.clear(this.#deadline);
     this.#socket.destroy();
   }
 }

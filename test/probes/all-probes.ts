@@ -11,6 +11,7 @@ import { neverAnswers } from './never-answers.ts';
 import type { Probe } from './probe.ts';
 import { slowHead } from './slow-head.ts';
 import { slowReader } from './slow-reader.ts';
+import { standstill } from './standstill.ts';
 import { stopUnderLoad } from './stop-under-load.ts';
 import { tricklingBody } from './trickling-body.ts';
 import { workerDies } from './worker-dies.ts';
@@ -29,5 +30,6 @@ export const probes: readonly Probe[] = [
   idleConnections,
   descriptorsSpent,
   workerDies,
+  standstill,
   stopUnderLoad,
 ];

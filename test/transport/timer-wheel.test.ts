@@ -40,7 +40,21 @@ test('a timer that is cleared or set anew does not fire at its old time, and lea
   clock.advance(1000);
   assert.deepEqual(fired, []);
   clock.advance(5000);
+  clock.advance(50);
   assert.equal(fired.length, 1);
+});
+
+test('what became due while the thread got no time has one more look to be answered in', () => {
+  const clock = new Clock();
+  const fired: number[] = [];
+  const [answered, silent] = [timerOn(clock, fired), timerOn(clock, fired)];
+  clock.wheel.set(answered, 1000);
+  clock.wheel.set(silent, 1000);
+  clock.advance(5000);
+  assert.deepEqual(fired, []);
+  clock.wheel.clear(answered);
+  clock.advance(50);
+  assert.deepEqual(fired, [6050]);
 });
 
 test('delays beyond one turn of the wheel, and pauses longer than it', () => {
@@ -50,6 +64,7 @@ test('delays beyond one turn of the wheel, and pauses longer than it', () => {
   clock.advance(100_000);
   assert.deepEqual(fired, []);
   clock.advance(500_000);
+  clock.advance(50);
   assert.equal(fired.length, 1);
 });
 
