@@ -34,14 +34,14 @@ e2e: setup ## real processes, real sockets, a real API server, real nodes; what 
 	FLINT_RUNTIME=node $(E2E) --test-reporter=dot --test-concurrency=2 $(E2E_TOGETHER)
 	FLINT_RUNTIME=node $(E2E) --test-reporter=dot --test-concurrency=1 $(E2E_ALONE)
 	@hack/assets
-	hack/private-network $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/install/**/*.test.ts' 'test/cluster/**/*.test.ts' 'test/gitops/**/*.test.ts'
+	hack/private-network $(NODE) --test --test-timeout=900000 --test-reporter=spec --test-concurrency=1 'test/install/**/*.test.ts' 'test/cluster/**/*.test.ts' 'test/gitops/**/*.test.ts'
 	@$(MAKE) --no-print-directory e2e-nodes
 
 e2e-nodes: setup ## the part of it on real nodes: kubelets, containerd, pods, Flint by its chart (root on Debian)
 	@hack/assets
 	@hack/node-packages || test $$? -eq 3
 	@hack/node-images
-	hack/node-sandbox $(NODE) --test --test-timeout=300000 --test-reporter=spec --test-concurrency=1 'test/node/**/*.test.ts'
+	hack/node-sandbox $(NODE) --test --test-timeout=900000 --test-reporter=spec --test-concurrency=1 'test/node/**/*.test.ts'
 
 check: setup types lint ## types, lint, format, and generated files that are up to date
 	$(NODE) hack/generate.ts --check

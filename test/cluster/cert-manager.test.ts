@@ -226,6 +226,7 @@ describe('cert-manager', { skip }, () => {
     await untilServed(context, first);
     await certManager.setReady(certificate.metadata.name, '2030-01-01T00:00:00Z');
     await cluster.waitReady('shop');
+    await untilNotAfter('2030-01-01T00:00:00Z');
     assert.equal(await cluster.condition('shop', 'ResolvedRefs'), 'True ResolvedRefs');
     const dnsNames = [...hosts].sort();
     assert.deepEqual(await statusOf('shop'), [{ secretName, notAfter: '2030-01-01T00:00:00Z', dnsNames }]);

@@ -83,7 +83,7 @@ describe('chaos', { skip }, () => {
 
   async function converges(name: string): Promise<void> {
     await cluster.apply(yaml(simpleRoute(`${name}.test`, 'steady')));
-    await cluster.waitReady(`${name}-test`, 'default', '60s');
+    await cluster.waitReady(`${name}-test`);
     assert.deepEqual(
       await cluster.statuses(`${name}.test`),
       cluster.proxies.map(() => 200),
@@ -146,8 +146,10 @@ describe('chaos', { skip }, () => {
   });
 
   test('the leader is frozen past its lease, another leads, and the woken one changes nothing', async () => {
-    const frozen = await leading(await startOperator());
-    const other = await startOperator();
+    // Long enough for no other reason than the frost to lose it.
+    const args = ['--lease-duration', '4500'];
+    const frozen = await leading(await startOperator({ args }));
+    const other = await startOperator({ args });
     await converges('before-frost');
     frozen.process.kill('SIGSTOP');
     await leading(other);
@@ -218,7 +220,7 @@ describe('chaos', { skip }, () => {
           continue;
         }
         const rescuer = await startOperator();
-        await cluster.waitReady(`${name}-test`, 'default', '60s');
+        await cluster.waitReady(`${name}-test`);
         await cluster.untilStatus(`${name}.test`, 200);
         if (last !== undefined) await cluster.untilStatus(`${last}.test`, 404);
         const now = await revisions();

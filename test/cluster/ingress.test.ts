@@ -51,6 +51,8 @@ describe('a cluster with an operator and two data planes', { skip }, () => {
     assert.deepEqual(addressesOf({ metadata, ...object }), [{ ip: publishedAt }]);
 
     // Others come, change and go, and its endpoints change: not a word more to it.
+    // The one that was seen is counted in a moment.
+    while ((await statusWrites()) === 0) await moment();
     const writes = await statusWrites();
     const more = await echoBackend(context, 'more', 0, backendAddress);
     await cluster.apply(yaml(...service('web', [more.port], backendAddress)));

@@ -115,8 +115,10 @@ describe('config/namespaced', { skip }, () => {
     assert.deepEqual((await cluster.route('elsewhere-test', 'elsewhere')).status, untouched);
     assert.deepEqual((await cluster.route('other-test', 'shop')).status, untouched);
     assert.deepEqual(interposer.refusals, []);
-    const events = await cluster.get<{ readonly items: readonly unknown[] }>(eventsOf('shop'));
-    assert.ok(events.items.length > 0);
+    const events = async (): Promise<number> =>
+      (await cluster.get<{ readonly items: readonly unknown[] }>(eventsOf('shop'))).items.length;
+    // They are written after the status.
+    while ((await events()) === 0) await moment();
   });
 
   test('a namespace that may not be read holds changes back, and takes nothing away', async () => {

@@ -239,7 +239,7 @@ export class TestCluster {
     }
   }
 
-  async waitReady(name: string, namespace = 'default', timeout = '20s'): Promise<void> {
+  async waitReady(name: string, namespace = 'default', timeout = '60s'): Promise<void> {
     await this.api.kubectl([
       'wait',
       '--for=condition=Ready',

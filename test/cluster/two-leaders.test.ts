@@ -120,7 +120,7 @@ describe('two operators', { skip }, () => {
     const flint = await cluster.startOperator({
       server: { url: interposer.url, caFile: cluster.api.caFile },
       admin,
-      args: ['--lease-duration', '2500'],
+      args: ['--lease-duration', '5000'],
       environment: { NODE_OPTIONS: `--import=${clockModule}`, FLINT_CLOCK: clockFile },
     });
     await flint.until(() => flint.said('standing for election'));

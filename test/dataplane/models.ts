@@ -24,7 +24,7 @@ export function host(name: string, upstream: string, object = name): VirtualHost
         ],
         filters: [],
         backends: [{ kind: 'Upstream', upstream, weight: 1 }],
-        timeouts: { requestMs: 1000, backendRequestMs: 1000, idleMs: 1000 },
+        timeouts: { requestMs: 10_000, backendRequestMs: 10_000, idleMs: 1000 },
       },
     ],
   };

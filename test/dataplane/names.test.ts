@@ -85,9 +85,10 @@ test('an answer that is not public is refused, counted, and leaves nothing to co
   const port = await backendPort(context, 'inside');
   const names = new Names(context);
   names.answers.set('backend.example', ['127.0.0.1', '169.254.169.254', '::1']);
+  names.answers.set('inside.example', ['127.0.0.1']);
   await names.serve(
     named('public', 'backend.example', port, 'Public'),
-    named('any', 'backend.example', port, 'Any'),
+    named('any', 'inside.example', port, 'Any'),
   );
   await names.getsSoon('any.test', '200 inside');
   assert.match(await names.get('public.test'), /^503 /);

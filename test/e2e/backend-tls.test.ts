@@ -36,8 +36,13 @@ const ca = caSecret('ca', privateAuthority.root.certificate);
 const oneWorker = ['--workers', '1'];
 const certificateFault = 'backend-certificate-rejected';
 
-function start(context: TestContext, objects: readonly unknown[]): Promise<FlintProcess> {
-  return startFlint(context, yaml(...objects), oneWorker);
+/** Backends shake hands in this very process, many of them at once: they get more time than usual, where it is not what is asked. */
+function start(
+  context: TestContext,
+  objects: readonly unknown[],
+  connectTimeout = '10s',
+): Promise<FlintProcess> {
+  return startFlint(context, yaml(...objects), [...oneWorker, '--set', `timeouts.connect=${connectTimeout}`]);
 }
 
 async function faultOf(flint: FlintProcess, host: string): Promise<string> {
@@ -98,14 +103,12 @@ function chained(leaf: Issued): readonly [Issued, string] {
 test('what else may go wrong is told apart: no TLS, nobody there, nobody who answers', async (context) => {
   const plain = await rawBackend(context, (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
   const silent = await rawBackend(context, () => {});
-  const ports = { plain: plain.port, silent: silent.port, closed: await closedPort(context) };
-  const flint = await start(context, [
-    ca,
-    ...Object.entries(ports).flatMap(([name, port]) => [
-      ...service(name, [port]),
-      verifiedRoute(`${name}.test`, name),
-    ]),
+  const ports = { plain: plain.port, silent: silent.port, closed: closedPort };
+  const objects = Object.entries(ports).flatMap(([name, port]) => [
+    ...service(name, [port]),
+    verifiedRoute(`${name}.test`, name),
   ]);
+  const flint = await start(context, [ca, ...objects], '1s');
   assert.equal(await faultOf(flint, 'plain.test'), '502 backend-handshake-failed');
   assert.equal(await faultOf(flint, 'closed.test'), '503 connect-refused');
   assert.equal(await faultOf(flint, 'silent.test'), '504 connect-timeout');
@@ -215,13 +218,11 @@ test('handshakes that fail, or are never answered, leave no descriptor behind', 
   const silent = await rawBackend(context, () => {});
   const backends = { wrong: wrong.port, plain: plain.port, silent: silent.port };
   const names = Object.keys(backends);
-  const flint = await start(context, [
-    ca,
-    ...Object.entries(backends).flatMap(([name, port]) => [
-      ...service(name, [port]),
-      verifiedRoute(`${name}.test`, name),
-    ]),
+  const objects = Object.entries(backends).flatMap(([name, port]) => [
+    ...service(name, [port]),
+    verifiedRoute(`${name}.test`, name),
   ]);
+  const flint = await start(context, [ca, ...objects], '1s');
   const round = async (count: number): Promise<void> => {
     const asked = names.flatMap((name) =>
       Array.from({ length: count }, () => faultOf(flint, `${name}.test`)),

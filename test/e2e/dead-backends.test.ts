@@ -40,7 +40,7 @@ async function askInRounds(port: number, name: string, rounds: number): Promise<
 }
 
 test('one of two endpoints refuses: the other serves all, each once', async (context) => {
-  const dead = await closedPort(context);
+  const dead = closedPort;
   const backend = await echoBackend(context, 'shop');
   const flint = await startFlint(
     context,
@@ -77,9 +77,9 @@ test('a backend that never answers: 504 at the timeout, nothing kept, and others
   assert.deepEqual(tally(served), { 200: served.length });
   const left = await eventually(
     () => descriptorsOf(flint.pid),
-    (count) => count === descriptorsBefore,
+    (count) => count <= descriptorsBefore,
   );
-  assert.equal(left, descriptorsBefore, 'descriptors are left');
+  assert.ok(left <= descriptorsBefore, `${left - descriptorsBefore} descriptors are left`);
 });
 
 test('one of two endpoints swallows handshakes: the next one after a second, 504 when there is none', async (context) => {

@@ -103,7 +103,7 @@ test('an endpoint that answers 500 in a row is left alone, and comes back by its
     response.writeHead(isBroken ? 500 : 200).end(JSON.stringify({ backend: 'sick' }));
   });
   const [well] = (await backends(context, 1)) as [Backend];
-  const passive = { consecutive5xxErrors: 3, baseEjectionTime: '500ms', maxEjectionTime: '500ms' };
+  const passive = { consecutive5xxErrors: 3, baseEjectionTime: '5s', maxEjectionTime: '5s' };
   const policy = { loadBalancing: { type: 'RoundRobin' }, healthCheck: { passive } };
   const flint = await startFlint(
     context,
@@ -123,7 +123,7 @@ test('an endpoint that answers 500 in a row is left alone, and comes back by its
 
 test('a fallback takes requests while nobody else has an endpoint that is well, and gives them back', async (context) => {
   const [main, spare] = (await backends(context, 2)) as [Backend, Backend];
-  const dead = await closedPort(context);
+  const dead = closedPort;
   const backendRefs = [
     { name: 'main', port: 80 },
     { name: 'spare', port: 80, fallback: true },

@@ -76,7 +76,7 @@ async function openHogs(flint: FlintProcess, sessions: number): Promise<ClientHt
 describe('memory', { concurrency: 1 }, () => {
   test('too little of it: connections end with their responses, and only one request at a time is served', async (context) => {
     // However much a collector finds, it stays above the limit.
-    const flint = await start(context, (await baseline(context)) * 0.8);
+    const flint = await start(context, (await baseline(context)) * 0.5);
     await flint.until(() => flint.said('memory is short'));
     const alone = await request(flint.httpPort, 'shop.test', '/');
     assert.deepEqual([alone.status, alone.headers['connection']], [200, 'close']);
@@ -100,7 +100,7 @@ describe('memory', { concurrency: 1 }, () => {
   });
 
   test('new connections are refused when even that is too much', async (context) => {
-    const flint = await start(context, (await baseline(context)) * 0.8);
+    const flint = await start(context, (await baseline(context)) * 0.5);
     const clients = Array.from({ length: 30 }, () => openClient(flint.httpPort));
     const open = await eventually(
       () => clients.filter(({ isClosed }) => !isClosed).length,
@@ -112,7 +112,7 @@ describe('memory', { concurrency: 1 }, () => {
   });
 
   test('a stream that holds much is reset', async (context) => {
-    const flint = await start(context, (await baseline(context)) * 0.8);
+    const flint = await start(context, (await baseline(context)) * 0.5);
     const reader = openClient(flint.httpPort);
     reader.socket.pause();
     const big = 'GET / HTTP/1.1\r\nHost: big.test\r\n\r\n';
@@ -138,7 +138,7 @@ describe('memory', { concurrency: 1 }, () => {
   });
 
   test('one client that reads nothing of what it asks for never fills it', async (context) => {
-    const limitBytes = (await baseline(context)) + 100 * mib;
+    const limitBytes = (await baseline(context)) + 200 * mib;
     const flint = await start(context, limitBytes);
     let mostBytes = 0;
     const looking = setInterval(() => {

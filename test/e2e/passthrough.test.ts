@@ -165,7 +165,7 @@ test('large transfers both ways arrive whole, and a slow reader holds its sender
 });
 
 test('another endpoint is tried where one does not accept; nobody at all is told at once', async (context) => {
-  const dead = await closedPort(context);
+  const dead = closedPort;
   const alive = await tlsBackend(context, 'db.test', echo);
   const flint = await startFlint(
     context,
@@ -201,7 +201,7 @@ test('another endpoint is tried where one does not accept; nobody at all is told
 
 test('silence for the idle timeout of the rule ends it, bytes do not', async (context) => {
   const port = await tlsBackend(context, 'db.test', echo);
-  const rule = { timeouts: { idle: '400ms' } };
+  const rule = { timeouts: { idle: '2s' } };
   const flint = await startFlint(
     context,
     yaml(...service('db', [port]), passthrough('db.test', 'db', {}, rule)),
@@ -210,7 +210,7 @@ test('silence for the idle timeout of the rule ends it, bytes do not', async (co
   for (let round = 0; round < 8; round++) {
     socket.write('x');
     await once(socket, 'data');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 300));
   }
   await once(socket, 'close');
   await flint.until(() => flint.accessLog.length > 0);

@@ -53,12 +53,14 @@ export async function eventually<T>(
 /** The figure after it has stood still for `stillMs`. */
 export async function settled(read: () => number, stillMs = 500, withinMs = 10_000): Promise<number> {
   const endMs = performance.now() + withinMs;
+  // A pause that took longer than it was to take is no stillness: nobody may have had the time to move anything.
+  const lookMs = 50;
   let value = read();
-  let sinceMs = performance.now();
-  while (performance.now() - sinceMs < stillMs && performance.now() < endMs) {
-    await pause(50);
+  let looks = 0;
+  while (looks * lookMs < stillMs && performance.now() < endMs) {
+    await pause(lookMs);
     const next = read();
-    if (next !== value) sinceMs = performance.now();
+    looks = next === value ? looks + 1 : 0;
     value = next;
   }
   return value;

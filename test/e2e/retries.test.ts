@@ -112,7 +112,7 @@ test('a body of up to 64 KiB is sent again to its last byte; a larger one, and w
 test('an attempt that takes too long is given up for another endpoint, where the rule retries', async (context) => {
   const mute = await counted(context, () => {});
   const good = await counted(context, fine);
-  const timeouts = { request: '10s', backendRequest: '200ms' };
+  const timeouts = { request: '10s', backendRequest: '1s' };
   const flint = await startFlint(
     context,
     yaml(

@@ -18,7 +18,7 @@ test('limits and timeouts are what the settings say', async (context) => {
   const flint = await startFlint(
     context,
     yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port])),
-    ['--settings', file, '--set', 'timeouts.head=300ms', '--set', 'timeouts.clientIdle=400ms'],
+    ['--settings', file, '--set', 'timeouts.head=2s', '--set', 'timeouts.clientIdle=400ms'],
   );
   const status = async (path: string, headers = ''): Promise<number> =>
     (await request(flint.httpPort, 'shop.test', path, { headers })).status;

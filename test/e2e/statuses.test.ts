@@ -40,7 +40,7 @@ test('404: no route; 503: a route but nobody home; 500: all weights are 0', asyn
 
 test('a refused connection goes to the next endpoint; when all refuse, 503', async (context) => {
   const backend = await echoBackend(context, 'shop');
-  const dead = await closedPort(context);
+  const dead = closedPort;
   const flint = await startFlint(
     context,
     yaml(
@@ -100,6 +100,7 @@ test('a body that stops arriving: 408 at the idle timeout of the rule; one that 
     context,
     yaml(
       simpleRoute(host, 'shop', { timeouts: { request: '400ms', idle: '400ms' } }),
+      simpleRoute('moving.test', 'shop', { timeouts: { request: '2s', idle: '2s' } }),
       ...service('shop', [backend.port]),
     ),
   );
@@ -109,9 +110,9 @@ test('a body that stops arriving: 408 at the idle timeout of the rule; one that 
   assert.deepEqual([status, headers['x-flint-fault'], headers['connection']], [408, 'body-timeout', 'close']);
   await stalled.untilEnded();
   const moving = await HttpClient.open(flint.httpPort);
-  moving.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 10\r\n\r\n`);
+  moving.send('POST / HTTP/1.1\r\nHost: moving.test\r\nContent-Length: 10\r\n\r\n');
   for (let sent = 0; sent < 10; sent++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 300));
     moving.send('x');
   }
   assert.equal((await moving.answer()).status, 200);

@@ -75,13 +75,11 @@ test('half-close after the request: the whole response, by length, by chunks and
       await client.untilEnded();
       assert.equal(client.isReset, false);
     }
-  assert.equal(
-    await eventually(
-      () => descriptorsOf(flint.pid),
-      (count) => count === descriptorsBefore,
-    ),
-    descriptorsBefore,
+  const left = await eventually(
+    () => descriptorsOf(flint.pid),
+    (count) => count <= descriptorsBefore,
   );
+  assert.ok(left <= descriptorsBefore, `${left - descriptorsBefore} descriptors are left`);
 });
 
 interface Vanishing {
@@ -168,10 +166,10 @@ describe('clients that vanish', { concurrency: 4 }, () => {
       const vanishedMs = performance.now();
       const descriptors = await eventually(
         () => descriptorsOf(flint.pid),
-        (count) => count === descriptorsBefore,
+        (count) => count <= descriptorsBefore,
       );
       context.diagnostic(`over after ${Math.round(performance.now() - vanishedMs)} ms`);
-      assert.equal(descriptors, descriptorsBefore, 'descriptors are left');
+      assert.ok(descriptors <= descriptorsBefore, `${descriptors - descriptorsBefore} descriptors are left`);
       for (const socket of backendSockets) socket.resume();
       const left = await eventually(
         () => backendSockets.size,

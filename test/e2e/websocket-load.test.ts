@@ -128,8 +128,7 @@ for (const scheme of schemes)
   });
 
 test('what a backend sends does not wait for turns of the runtime, with TLS as without', async (context) => {
-  const durationsMs: number[] = [];
-  for (const scheme of schemes) {
+  const durationOf = async (scheme: Scheme): Promise<number> => {
     const { client, server } = await withBackend(context, scheme, () => {});
     let received = 0;
     client.on('message', (data) => (received += (data as Buffer).length));
@@ -140,11 +139,20 @@ test('what a backend sends does not wait for turns of the runtime, with TLS as w
       (bytes) => bytes === 128 * mib,
       60_000,
     );
-    durationsMs.push(performance.now() - startedMs);
+    const durationMs = performance.now() - startedMs;
     client.close();
+    return durationMs;
+  };
+  // It was 13 times as long when each piece waited for up to 50 ms, every time.
+  const most = 6;
+  const factors: number[] = [];
+  while (factors.length < 3 && !factors.some((factor) => factor < most)) {
+    const [plainMs, secureMs] = [await durationOf('ws'), await durationOf('wss')];
+    context.diagnostic(`128 MiB: ${Math.round(plainMs)} ms, with TLS ${Math.round(secureMs)} ms`);
+    factors.push(secureMs / plainMs);
   }
-  const [plainMs = 0, secureMs = 0] = durationsMs;
-  context.diagnostic(`128 MiB: ${Math.round(plainMs)} ms, with TLS ${Math.round(secureMs)} ms`);
-  // It was 13 times as long when each piece waited for up to 50 ms.
-  assert.ok(secureMs < 6 * plainMs, `${secureMs} ms with TLS, ${plainMs} ms without`);
+  assert.ok(
+    Math.min(...factors) < most,
+    `${factors.map((factor) => factor.toFixed(1)).join(', ')} times as long with TLS`,
+  );
 });

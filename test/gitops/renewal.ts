@@ -8,7 +8,9 @@ import { Handshakes } from './handshakes.ts';
 import type { Endpoint } from './handshakes.ts';
 
 /** A Secret that has changed is served by everybody within 2 s, of a machine that has nothing else to do; here, within this. */
-const servedWithinMs = 5000;
+const servedWithinMs = 20_000;
+/** Whoever has been given the new certificate alone for so long will not be given the old one again. */
+const settledAfterMs = 3000;
 
 export interface Renewal {
   readonly api: ApiServer;
@@ -52,7 +54,7 @@ export async function renewUnderHandshakes(context: TestContext, renewal: Renewa
     await askToRenew(api, namespace, name);
     let unchangedMs = performance.now();
     let after = before;
-    for (const endMs = Date.now() + 120_000; after === before;) {
+    for (const endMs = Date.now() + 240_000; after === before;) {
       // It was read after this time.
       const askedMs = performance.now();
       after = await certificateOf(api, namespace, name);
@@ -62,11 +64,14 @@ export async function renewUnderHandshakes(context: TestContext, renewal: Renewa
       await moment(100);
     }
     const [old, wanted] = [fingerprintOf(before), fingerprintOf(after)];
-    const isLate = ({ startedMs }: { readonly startedMs: number }): boolean =>
-      startedMs > unchangedMs + servedWithinMs;
+    const isSettled = ({ done }: Handshakes): boolean => {
+      const lastOld = done.findLast(({ fingerprint }) => fingerprint !== wanted);
+      const last = done.at(-1);
+      return (last?.startedMs ?? 0) > Math.max(lastOld?.startedMs ?? 0, unchangedMs) + settledAfterMs;
+    };
     while (
-      !loads.every(({ load }) => load.done.some(isLate)) &&
-      performance.now() < unchangedMs + 5 * servedWithinMs
+      !loads.every(({ load }) => isSettled(load)) &&
+      performance.now() < unchangedMs + servedWithinMs + settledAfterMs
     )
       await moment();
     await stop();
@@ -77,11 +82,7 @@ export async function renewUnderHandshakes(context: TestContext, renewal: Renewa
         `${where}: ${done.length} handshakes; the new certificate ${Math.round((first?.endedMs ?? Infinity) - unchangedMs)} ms after the Secret's change at most`,
       );
       assert.deepEqual(failures, [], where);
-      assert.deepEqual(
-        [...new Set(done.filter(isLate).map(({ fingerprint }) => fingerprint))],
-        [wanted],
-        where,
-      );
+      assert.ok(isSettled(load), `${where}: the old certificate after ${servedWithinMs} ms`);
       assert.deepEqual(new Set(done.map(({ fingerprint }) => fingerprint)), new Set([old, wanted]), where);
     }
   } finally {

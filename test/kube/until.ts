@@ -1,7 +1,7 @@
 // Waiting for a condition: tests poll in short steps, and give up with words instead of hanging.
 
 const stepMs = 2;
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 /** Resolves when `isSo`; rejects, saying what was waited for, when that takes far too long. */
 export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {

@@ -89,7 +89,7 @@ describe('cert-manager on real nodes', { skip: missing ?? false }, () => {
         throw error;
       }
     },
-    { timeout: 240_000 },
+    { timeout: 600_000 },
   );
   afterEach(async (context) => {
     if (!(context as TestContext).passed) process.stderr.write(`${await explain()}\n`);

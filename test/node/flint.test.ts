@@ -47,7 +47,7 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
       await rolledOut('shop', 'deployment/shop');
       await ready(host);
     },
-    { timeout: 240_000 },
+    { timeout: 600_000 },
   );
   afterEach(async (context) => {
     if (!(context as TestContext).passed) process.stderr.write(`${await cluster.explain()}\n`);
@@ -194,7 +194,7 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
 
   // How clients reach the pods decides what a roll costs: docs/install/upgrade.md has the figures.
 
-  test('the data plane behind a Service is rolled to a new image', { timeout: 240_000 }, async (context) => {
+  test('the data plane behind a Service is rolled to a new image', { timeout: 600_000 }, async (context) => {
     const values = { 'proxy.exposure': 'LoadBalancer', 'proxy.service.httpNodePort': String(nodePort) };
     await helm.upgrade(values);
     const outcomes = await meanwhile(
@@ -206,7 +206,7 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
 
   test(
     'the data plane on ports of the nodes is rolled: one node after the other',
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     async (context) => {
       await helm.upgrade({ 'proxy.image.tag': nextVersion });
       const outcomes = await meanwhile(() => helm.upgrade({}));
@@ -225,7 +225,7 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
 
   test(
     'the data plane on the network of the nodes is rolled: old and new pod share its ports',
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     async (context) => {
       const values = { 'proxy.exposure': 'HostNetwork' };
       await helm.upgrade(values);
@@ -276,7 +276,7 @@ describe('Flint on real nodes', { skip: missing ?? false }, () => {
 
   test(
     'Helm goes back to the revision before, and takes everything away',
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     async (context) => {
       const values = { 'proxy.exposure': 'LoadBalancer', 'proxy.service.httpNodePort': String(nodePort) };
       await helm.upgrade(values);

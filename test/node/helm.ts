@@ -43,7 +43,7 @@ export class Helm {
       'operator.image.pullPolicy': 'Never',
       'proxy.image.pullPolicy': 'Never',
       // Enough for a test, and it shows that the numbers are followed.
-      'proxy.drainSeconds': '3',
+      'proxy.drainSeconds': '5',
       'proxy.graceSeconds': '10',
       'proxy.workers': '2',
       ...values,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { moment } from '../cluster/test-cluster.ts';
 import { NodeCluster } from './node-cluster.ts';
 import { OutsideClient } from './outside-client.ts';
 import { findSandbox } from './sandbox.ts';
@@ -50,8 +51,16 @@ describe('two real nodes', { skip: 'missing' in found ? found.missing : false },
   /** Who answers there, over as many new connections as it takes to hear `count` of them. */
   async function answersAt(host: string, port: number, count: number): Promise<Set<string>> {
     const heard = new Set<string>();
-    for (let attempt = 0; attempt < 100 && heard.size < count; attempt++) {
-      const response = await fetch(`http://${host}:${port}/`, { headers: { connection: 'close' } });
+    const endMs = performance.now() + 30_000;
+    while (performance.now() < endMs && heard.size < count) {
+      // kube-proxy of this node may not have heard yet of what is ready, and then refuses.
+      const response = await fetch(`http://${host}:${port}/`, { headers: { connection: 'close' } }).catch(
+        (error: unknown) => (heard.size === 0 ? undefined : Promise.reject(error)),
+      );
+      if (response === undefined) {
+        await moment(50);
+        continue;
+      }
       assert.equal(response.status, 200);
       heard.add((await response.text()).trim());
     }

@@ -54,7 +54,7 @@ export class OutsideClient {
   /** The load begins at once. */
   constructor(options: OutsideClientOptions) {
     const host = options.host ?? options.address;
-    const usual = { path: '/', perSecond: 100, newPercent: 20, timeoutMs: 5000 };
+    const usual = { path: '/', perSecond: 100, newPercent: 20, timeoutMs: 20_000 };
     this.#options = { ...usual, ...options, host };
     this.#timer = setInterval(() => this.#catchUp(), 5);
   }

@@ -16,12 +16,14 @@ export function namespace(name: string, level: 'restricted' | 'privileged'): obj
 export function podSpec(hostPort?: number): object {
   const port = { name: 'http', containerPort: 8080, ...(hostPort === undefined ? {} : { hostPort }) };
   return {
-    terminationGracePeriodSeconds: 10,
+    terminationGracePeriodSeconds: 15,
     securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
     containers: [
       {
         name: 'demo',
         image: demoImage,
+        // Longer than kubelet, controllers and kube-proxy of a busy machine take to tell each other.
+        args: ['-delay', '4s'],
         imagePullPolicy: 'Never',
         ports: [port],
         readinessProbe: { httpGet: { path: '/healthz', port: 'http' }, periodSeconds: 1, timeoutSeconds: 5 },

@@ -115,7 +115,7 @@ async function leaderOf(...replicas: readonly Replica[]): Promise<Replica> {
 
 test('of replicas that start together one leads, and goes on to', async (context) => {
   const api = new FakeApi();
-  const replicas = ['a', 'b', 'c'].map((identity) => new Replica(context, api, identity, quick));
+  const replicas = ['a', 'b', 'c'].map((identity) => new Replica(context, api, identity, patient));
   watchLeaders(context, replicas);
   const leader = await leaderOf(...replicas);
   const { renewTime } = specOf(api);
@@ -132,7 +132,7 @@ test('of replicas that start together one leads, and goes on to', async (context
   assert.notEqual(spec['renewTime'], renewTime);
   assert.equal(spec['holderIdentity'], leader.identity);
   assert.equal(spec['leaseTransitions'], 0);
-  assert.equal(spec['leaseDurationSeconds'], 1);
+  assert.equal(spec['leaseDurationSeconds'], 600);
 });
 
 test('a leader that stops gives the lease up, and the next one need not wait', async (context) => {

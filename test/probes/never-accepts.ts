@@ -17,7 +17,7 @@ export const neverAccepts: Probe = {
     '1 s of connecting, then the next endpoint, each request delivered once; alone: 504 when it swallows, 503 when it refuses',
   async run(side, context, scale) {
     const silent = await silentPort(context);
-    const refusing = await closedPort(context);
+    const refusing = closedPort;
     const deliveries = new Map<string, number>();
     const backend = await rawBackend(context, (socket, received) => {
       const [, text = ''] = [...received.matchAll(/((?:GET|POST) \S+) HTTP/g)].at(-1) ?? [];
