@@ -159,7 +159,7 @@ test('a client that goes while it waits leaves its place, and who waits too long
   const gone = await HttpClient.open(flint.httpPort);
   gone.send('GET / HTTP/1.1\r\nHost: patient.test\r\n\r\n');
   while ((await flint.metric('flint_active_requests')) < 2) await pause(10);
-  gone.close();
+  gone.socket.resetAndDestroy();
   while ((await flint.metric('flint_active_requests')) > 1) await pause(10);
   const next = request(flint.httpPort, 'patient.test', '/');
   while ((await flint.metric('flint_active_requests')) < 2) await pause(10);
