@@ -83,9 +83,9 @@ export class TimerWheel {
     clock.forget();
     clock.beat();
     const nowTick = Math.floor(this.#now() / tickMs);
-    // What became due while this thread got no time, as under a CPU limit, fires one look later: what was waited for may
-    // have arrived meanwhile, and is read between the two.
-    const target = Math.min(nowTick, this.#seenTick + 1);
+    // After a time without time, as under a CPU limit, only what had been due before it fires. What became due in it waits
+    // for the next look: what was waited for may have arrived meanwhile, and is read between the two.
+    const target = nowTick > this.#seenTick + 1 ? this.#seenTick : nowTick;
     this.#seenTick = nowTick;
     // After a long pause every slot is visited once, not once for every tick that was missed.
     if (target - this.#tick > slots) this.#tick = target - slots;

@@ -31,15 +31,20 @@ describe('a rolling update of the data plane', { skip }, () => {
   test('a pod that joins or leaves writes no status, and takes Ready from nobody', async (t) => {
     const [before, writes] = [await stored(), await statusWrites()];
     const watching = new AbortController();
-    const left = watchForUnready(before, watching.signal);
+    const watched: Record<string, number | undefined> = Object.fromEntries(
+      Object.entries(before).map(([name, { metadata }]) => [name, metadata.generation]),
+    );
+    const left = watchForUnready(watched, watching.signal);
     for (const [index, pod] of [...cluster.proxies].entries()) {
       await pod.flint.stop('SIGTERM');
       await cluster.removeProxy(pod);
       await cluster.startProxy(index + 4);
       await cluster.untilProxiesReady();
       // Something changes meanwhile, for somebody else.
-      await edit(`r${index}-test`, index);
-      await untilSettled(`r${index}-test`);
+      const name = `r${index}-test`;
+      await edit(name, index);
+      await untilSettled(name);
+      watched[name] = (await stored())[name]?.metadata.generation;
     }
     await moment(2000);
     watching.abort();
@@ -96,16 +101,15 @@ describe('a rolling update of the data plane', { skip }, () => {
     }
   }
 
-  /** Resolves, when told to end, to the routes that were seen not to be Ready at the generation that had been before. */
+  /** Resolves, when told to end, to the routes that were seen not to be Ready at the generation that had been Ready before. */
   async function watchForUnready(
-    before: Readonly<Record<string, StoredRoute>>,
+    generations: Readonly<Record<string, number | undefined>>,
     signal: AbortSignal,
   ): Promise<readonly string[]> {
     const left = new Set<string>();
     while (!signal.aborted) {
       for (const [name, route] of Object.entries(await stored()))
-        if (route.metadata.generation === before[name]?.metadata.generation && !isReady(route))
-          left.add(name);
+        if (route.metadata.generation === generations[name] && !isReady(route)) left.add(name);
       await moment(100);
     }
     return [...left];

@@ -7,6 +7,7 @@ import { defaultProxySettings } from '#dataplane/worker-protocol.ts';
 import { encode } from '#model/bundle.ts';
 import type { Upstream } from '#model/route-model.ts';
 import { createLogger } from '#telemetry/log.ts';
+import { until } from '../kube/until.ts';
 import { backendPort, get } from './backends.ts';
 import { host, model, upstream } from './models.ts';
 
@@ -91,8 +92,11 @@ test('an answer that is not public is refused, counted, and leaves nothing to co
     named('any', 'inside.example', port, 'Any'),
   );
   await names.getsSoon('any.test', '200 inside');
+  await until(
+    'all three are refused',
+    async () => (await names.metric('flint_dns_refused_answers_total')) === '3',
+  );
   assert.match(await names.get('public.test'), /^503 /);
-  assert.equal(await names.metric('flint_dns_refused_answers_total'), '3');
 });
 
 test('an upstream that is no name any more has the endpoints of its revision, and none of DNS', async (context) => {

@@ -56,7 +56,7 @@ async function baseline(context: TestContext): Promise<number> {
 /** Sessions with as many streams each as they may have, of which nothing is read. */
 async function openHogs(flint: FlintProcess, sessions: number): Promise<ClientHttp2Session[]> {
   const hogs: ClientHttp2Session[] = [];
-  const endMs = performance.now() + 20_000;
+  const endMs = performance.now() + 40_000;
   for (let number = 0; number < sessions && performance.now() < endMs; number++) {
     // One that is refused says no settings.
     const opened = openSession(flint, 'http').catch(() => undefined);
@@ -146,7 +146,7 @@ describe('memory', { concurrency: 1 }, () => {
     }, 10);
     context.after(() => clearInterval(looking));
     // Without a limit each of them holds 1 to 4 MiB.
-    const hogs = await openHogs(flint, 200);
+    const hogs = await openHogs(flint, 400);
     assert.ok(flint.said('memory is short'), 'it was felt');
     const overloaded = await flint.metric('flint_faults_total{fault="overloaded"}');
     context.diagnostic(

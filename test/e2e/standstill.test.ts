@@ -1,6 +1,7 @@
-// A process that gets no time for a while, as under a CPU limit or on a machine that is suspended: what came meanwhile came
+// A process that gets no time for a while, as under a CPU limit or in a container that is paused: what came meanwhile came
 // in time.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { startFlint } from './flint-process.ts';
@@ -10,8 +11,8 @@ import { HttpClient, request } from './http-client.ts';
 import { yaml } from './manifests.ts';
 import { pause } from './process-figures.ts';
 
-/** Much longer than any timeout here, which is a second. */
-const standstillMs = 4000;
+/** Much longer than any timeout here, which is two seconds. */
+const standstillMs = 6000;
 
 interface Scene {
   readonly flint: FlintProcess;
@@ -30,12 +31,12 @@ async function scene(context: TestContext): Promise<Scene> {
       else answer();
     });
   });
-  const timeouts = { request: '1s', idle: '1s' };
+  const timeouts = { request: '2s', idle: '2s' };
   const flint = await startFlint(context, yaml(...sceneObjects([port], { timeouts })), [
     '--workers',
     '1',
     '--set',
-    'timeouts.head=1s',
+    'timeouts.head=2s',
   ]);
   assert.equal((await request(flint.httpPort, host, '/')).status, 200);
   return { flint, asked: asked.promise, answer: () => answer() };
@@ -45,6 +46,7 @@ async function scene(context: TestContext): Promise<Scene> {
 async function during(flint: FlintProcess, work: () => void): Promise<void> {
   flint.process.kill('SIGSTOP');
   await pause(200);
+  assert.match(readFileSync(`/proc/${flint.pid}/stat`, 'latin1'), /\) T /, 'it stands still');
   work();
   await pause(standstillMs);
   flint.process.kill('SIGCONT');

@@ -16,7 +16,7 @@ export interface OutsideClientOptions {
   readonly perSecond?: number;
   /** How many of a hundred come over a new connection; 20 when absent. */
   readonly newPercent?: number;
-  /** From the start of a request to the end of its answer; 5 s when absent. */
+  /** From the start of a request to the end of its answer; 20 s when absent. */
   readonly timeoutMs?: number;
 }
 

@@ -1,4 +1,4 @@
-// A proxy that gets no time for longer than its timeouts, as under a CPU limit or on a machine that is suspended.
+// A proxy that gets no time for longer than its timeouts, as under a CPU limit or in a container that is paused.
 import { rawBackend } from '../e2e/backends.ts';
 import { request } from '../e2e/http-client.ts';
 import { eventually, pause } from '../e2e/process-figures.ts';

@@ -16,7 +16,9 @@ const limits = { ...usualLimits, chunkExtensionBytes: 4096, trailerBytes: 8192 }
 
 /** From src/proxy/http2-connection.ts. */
 const lookMs = 30_000;
-const stepMs = 1000;
+/** As often as a wheel turns. */
+const tickMs = 50;
+const secondMs = 1000;
 
 /** Whatever is written stays pending until `drain`. */
 class SlowSocket implements Socket {
@@ -96,7 +98,7 @@ class Scene {
 
   pass(ms: number): void {
     for (const endMs = this.#nowMs + ms; this.#nowMs < endMs;) {
-      this.#nowMs += stepMs;
+      this.#nowMs += tickMs;
       this.#wheel.advance();
       this.endTurn();
     }
@@ -120,7 +122,7 @@ suite('a client that reads slowly', () => {
       scene.drain();
       scene.receive(ping());
       assert.ok(scene.socket.pendingBytes > 0);
-      scene.pass(lookMs + stepMs);
+      scene.pass(lookMs + secondMs);
     }
     assert.equal(scene.socket.isDestroyed, false);
   });
@@ -129,7 +131,7 @@ suite('a client that reads slowly', () => {
     const scene = waitingStream();
     scene.drain();
     scene.receive(ping());
-    scene.pass(2 * lookMs + 2 * stepMs);
+    scene.pass(2 * lookMs + 2 * secondMs);
     assert.equal(scene.socket.isDestroyed, true);
   });
 });
@@ -140,7 +142,7 @@ test('a stream that begins between the two GOAWAYs of a drain does not put the s
   scene.connection.announceEnd();
   scene.receive(new FrameParser().bytesOf('GET 1 /\nHEADERS 3\n  :method: GET'));
   assert.equal(scene.connection.session.takesNoStreams, false);
-  scene.pass(2 * stepMs);
+  scene.pass(2 * secondMs);
   assert.equal(scene.connection.session.takesNoStreams, true);
   assert.equal(scene.connection.session.openStreams, 1);
 });
