@@ -18,7 +18,7 @@ run: setup ## serve a demo: IngressRoute manifests to proxied requests, with two
 
 test: setup check unit e2e ## everything that must hold: checks, unit and end-to-end tests
 
-unit: setup ## the tests that need no processes of their own, half a minute
+unit: setup ## the tests that need no cluster and no runtime of their own, some eight minutes on two cores
 	$(NODE) --test --test-timeout=120000 --test-reporter=dot $(shell find test -name '*.test.ts' $(patsubst %,-not -path 'test/%/*',e2e cluster gitops install node) -not -path 'test/chaos/soak*' | sort)
 
 # What looks at memory, descriptors and seconds of a process wants the machine for itself; the rest mostly waits.
