@@ -122,10 +122,8 @@ for (const scheme of schemes)
 
     test("a client's deadline and its cancellation reach the backend", async (context) => {
       const { client, backend } = await scene(context, scheme);
-      // Whose connection is there: the deadline is the backend's to see.
-      assert.equal((await callUnary(client, Buffer.from('x'))).code, Status.OK);
       const hang = { 'x-hang': '1' };
-      const { code } = await callUnary(client, Buffer.from('x'), { metadata: hang, deadlineMs: 500 });
+      const { code } = await callUnary(client, Buffer.from('x'), { metadata: hang, deadlineMs: 2000 });
       assert.equal(code, Status.DEADLINE_EXCEEDED);
       const isCancelled = (count: number): Promise<number> =>
         eventually(
