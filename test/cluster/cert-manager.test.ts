@@ -281,7 +281,7 @@ describe('cert-manager', { skip }, () => {
     await startOperator();
     // What is published after its start holds the certificate as well.
     await cluster.apply(yaml(simpleRoute('later.test', 'shop')));
-    await cluster.waitReady('later-test', 'default', '60s');
+    await cluster.waitReady('later-test');
     await untilServed(context, renewed);
     assert.equal(await cluster.condition('shop', 'ResolvedRefs'), 'False SecretInvalid');
     await certManager.writeSecret(certificate, inForm(repaired));

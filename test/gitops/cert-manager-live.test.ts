@@ -124,7 +124,7 @@ describe("cert-manager's own controller", { skip }, () => {
   test('SelfSigned: a certificate in a moment', async (context) => {
     const startMs = performance.now();
     await cluster.apply(withIssuer('own', ['own.test'], 'self-signed'));
-    await cluster.waitReady('own', 'default', '60s');
+    await cluster.waitReady('own');
     context.diagnostic(`Ready ${Math.round(performance.now() - startMs)} ms after it was applied`);
     const ca = (await issued('own-tls')) ?? '';
     const { fingerprint } = await shakeHands({ host: address, port: 443, ca, name: 'own.test' });
