@@ -282,6 +282,10 @@ class BunListener implements Listener {
 
   resumeAccepting(): void {}
 
+  turnAway(): boolean {
+    return false;
+  }
+
   close(): void {
     this.#stop();
   }

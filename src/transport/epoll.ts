@@ -3,6 +3,7 @@
 //
 // A connection that is still being opened can be given up, and a listener can stop accepting: Bun's sockets can do neither.
 import { lookup } from 'node:dns/promises';
+import { readFileSync } from 'node:fs';
 import { addressBytes } from './address.ts';
 import { newDescriptorMemory } from './descriptor-ledger.ts';
 import { EpollLoop } from './epoll-loop.ts';
@@ -12,6 +13,7 @@ import {
   close,
   closeDescriptors,
   closeWithReset,
+  dropNewHandshakes,
   errorName,
   foundPeer,
   noteDescriptors,
@@ -280,6 +282,11 @@ class EpollListener implements Listener, PollOwner {
     if (!this.#isClosed) loop.change(this.#fd, this.#isPaused || this.#isSpent ? 0 : Poll.In);
   }
 
+  turnAway(): boolean {
+    // Linux may have been told to give those who are halfway in to the other listeners of the port.
+    return !movesHandshakes() && dropNewHandshakes(this.#fd);
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -287,6 +294,15 @@ class EpollListener implements Listener, PollOwner {
     // Whoever waits in the queue has been let in by the kernel: a close now would reset them.
     for (let fd = accept(this.#fd); typeof fd === 'number'; fd = accept(this.#fd)) this.#open(fd);
     close(this.#fd);
+  }
+}
+
+/** The system's net.ipv4.tcp_migrate_req. */
+function movesHandshakes(): boolean {
+  try {
+    return readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'latin1').trim() === '1';
+  } catch {
+    return false;
   }
 }
 

@@ -72,6 +72,7 @@ const SO_REUSEADDR = 2;
 const SO_ERROR = 4;
 const SO_LINGER = 13;
 const SO_REUSEPORT = 15;
+const SO_ATTACH_FILTER = 26;
 const SO_ACCEPTCONN = 30;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
@@ -208,6 +209,30 @@ export function openListener(host: string, port: number, reusePort: boolean, bac
   const code = errorName(lastError());
   if (fd >= 0) libc.close(fd);
   throw Object.assign(new Error(`listen ${code}: ${host}:${port}`), { code });
+}
+
+/**
+ * A program of classic BPF, which sees a segment from its TCP header on. One that has SYN and no ACK is dropped, so that
+ * its sender asks again; all others pass. Five of struct sock_filter: {code: u16, jt: u8, jf: u8, k: u32}.
+ */
+const noSyn = Uint32Array.from(
+  [
+    [0x30, 13], // A = the byte of the flags
+    [0x54, 0x12], // A = A and (ACK or SYN)
+    [0x15 | (1 << 24), 0x02], // only SYN? go on, else leave one out
+    [0x06, 0], // drop
+    [0x06, 0xffff_ffff], // pass all of it
+  ].flat(),
+);
+const noSynPointer = ffi.ptr(noSyn);
+
+/** Nobody new can begin to connect to this listener; whoever has begun can finish. False: the system does not do that. */
+export function dropNewHandshakes(fd: number): boolean {
+  // struct sock_fprog: {len: u16, filter: pointer} in 16 bytes.
+  const program = new DataView(new ArrayBuffer(16));
+  program.setUint16(0, noSyn.length / 2, true);
+  program.setBigUint64(8, BigInt(noSynPointer), true);
+  return libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, 16) === 0;
 }
 
 /** The descriptor of the next connection; `None` when there is no more, `Spent` when there is no room for it. */

@@ -150,6 +150,10 @@ class NodeListener implements Listener {
 
   resumeAccepting(): void {}
 
+  turnAway(): boolean {
+    return false;
+  }
+
   close(): void {
     this.#server.close();
   }

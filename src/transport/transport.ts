@@ -54,6 +54,12 @@ export interface Listener {
   /** Clients wait, and none is told to onConnection, until resumeAccepting. */
   pauseAccepting(): void;
   resumeAccepting(): void;
+  /**
+   * From here on the system lets nobody begin to connect, and says nothing: clients ask again a second later, and whoever
+   * listens on the port then has them. A close would reset those who are halfway in: after a while there are none left.
+   * False: nobody is turned away here.
+   */
+  turnAway(): boolean;
   /** Accepts no more; open connections are untouched. */
   close(): void;
 }

@@ -1,6 +1,6 @@
 // What every transport must do, as plain checks that run inside whichever runtime is asked.
 import assert from 'node:assert/strict';
-import type { ConnectEvents, Socket, SocketEvents, Transport } from '#transport/transport.ts';
+import type { ConnectEvents, Listener, Socket, SocketEvents, Transport } from '#transport/transport.ts';
 
 /** Records what happens to one socket and lets a check wait for it. */
 export class Recorder implements ConnectEvents {
@@ -236,6 +236,26 @@ export const contract: Readonly<Record<string, (transport: Transport) => Promise
     transport.connect(host, port, events);
     await events.until(() => events.isClosed);
     assert.deepEqual([events.isConnected, events.code], [false, 'ECONNREFUSED']);
+  },
+
+  'whoever is turned away comes to the next listener of the port': async (transport) => {
+    const listen = (port: number, name: string): Promise<Listener> =>
+      transport.listen({ host, port, reusePort: transport.canReusePort }, (socket) => {
+        send(socket, Buffer.from(name));
+        return new Recorder();
+      });
+    const leaving = await listen(0, 'leaving');
+    const isTurnedAway = leaving.turnAway();
+    const events = new Recorder();
+    const client = transport.connect(host, leaving.port, events);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(events.isConnected, !isTurnedAway);
+    const next = isTurnedAway ? await listen(leaving.port, 'next') : undefined;
+    leaving.close();
+    const name = isTurnedAway ? 'next' : 'leaving';
+    await events.until(() => events.text === name);
+    next?.close();
+    client.destroy();
   },
 
   'an address that is taken rejects': async (transport) => {
