@@ -103,6 +103,11 @@ export class WorkerHandle {
     return answer.port;
   }
 
+  /** Resolves when nobody begins to connect to the thread any more. */
+  async turnAway(): Promise<void> {
+    await this.#ask({ kind: 'TurnAway' });
+  }
+
   /** Ends the thread, with the idle connections to backends that it still holds, when its last connection has ended, or after `graceMs`. */
   async drain(patienceMs: number, graceMs: number): Promise<void> {
     this.#isDraining = true;

@@ -1,6 +1,7 @@
 // N worker threads that all serve the newest table: every one is brought to it by its own delta, one that is dead or stands
 // still is replaced.
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Endpoint } from '#model/route-model.ts';
 import type { MemoryLevel } from '#proxy/memory-level.ts';
 import type { Logger } from '#telemetry/log.ts';
@@ -12,6 +13,7 @@ import { LivedTime } from './lived-time.ts';
 import { findMemoryGauge } from './memory-gauge.ts';
 import { MemoryPressure, newPressureMemory } from './memory-pressure.ts';
 import { MetricReader, newMetricMemory } from './metric-slots.ts';
+import { leavePorts } from './port-handover.ts';
 import { RouteSlots } from './route-slots.ts';
 import type { RouteChange, SlotChange } from './route-slots.ts';
 import type { TableState } from './table-state.ts';
@@ -52,6 +54,8 @@ const stableMs = 30_000;
 /** A loop that has not turned for this long will not turn again. */
 const stallMs = 10_000;
 const lookMs = 250;
+/** To tell every thread that nobody shall begin to connect to it; what stands still does not hold up the others. */
+const mostTurningMs = 250;
 /** One look; more than that this thread has not lived through itself. */
 const mostLookMs = 2 * lookMs;
 
@@ -203,9 +207,21 @@ export class WorkerPool {
   async drain(patienceMs: number, graceMs: number): Promise<void> {
     this.#isDraining = true;
     this.#endPrepared();
+    await this.#leavePorts();
     // Threads that stand still are ended in a drain as well: it would wait for them.
     await Promise.all([...this.#handles].map((handle) => handle.drain(patienceMs, graceMs)));
     this.#stopLooking();
+  }
+
+  async #leavePorts(): Promise<void> {
+    const handles = [...this.#handles].filter((handle) => handle.isListening);
+    if (!transport.canTurnAway || handles.length === 0) return;
+    const held = [this.#ports.http, this.#ports.https]
+      .filter((port) => port > 0)
+      .map((port) => ({ port, listeners: handles.length }));
+    await leavePorts(held, () =>
+      Promise.race([Promise.allSettled(handles.map((handle) => handle.turnAway())), sleep(mostTurningMs)]),
+    );
   }
 
   #stopLooking(): void {

@@ -85,6 +85,7 @@ export type ToWorker =
   /** Memory is short: streams that hold `bytes` are given up, and garbage is collected. Not answered. */
   | { readonly kind: 'Relieve'; readonly bytes: number }
   | { readonly kind: 'Listen'; readonly options: ListenOptions; readonly isSecure: boolean }
+  | { readonly kind: 'TurnAway' }
   | { readonly kind: 'Drain'; readonly patienceMs: number; readonly graceMs: number };
 
 export type FromWorker =
@@ -92,6 +93,7 @@ export type FromWorker =
   | { readonly kind: 'Flipped'; readonly revision: number }
   | { readonly kind: 'Listening'; readonly port: number }
   | { readonly kind: 'ListenFailed'; readonly message: string }
+  | { readonly kind: 'TurnedAway' }
   | { readonly kind: 'Drained' }
   /** An endpoint has failed too often: this thread leaves it alone for a while. */
   | {

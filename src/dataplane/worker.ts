@@ -98,6 +98,10 @@ async function serveMain(port: NonNullable<typeof parentPort>): Promise<void> {
             tell({ kind: 'ListenFailed', message: error instanceof Error ? error.message : String(error) }),
         );
         break;
+      case 'TurnAway':
+        server.turnAway();
+        tell({ kind: 'TurnedAway' });
+        break;
       case 'Drain':
         void server.drain(message.patienceMs, message.graceMs).then(() => {
           accessLog?.flush();

@@ -4,7 +4,6 @@
 //
 // Paused: clients wait in the queue of the kernel. A listener that cannot be kept from accepting goes on, and what does not
 // fit is reset: to close it and open it again would reset all who wait at it.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { clock } from '#transport/clock.ts';
 import type { SecureTransport } from '#transport/secure-transport.ts';
 import { Timer } from '#transport/timer-wheel.ts';
@@ -28,9 +27,6 @@ const fewestConnections = 16;
 const surelyIdleMs = 1000;
 /** To end a connection that holds less gains nothing. */
 const leastHeldBytes = 16_384;
-/** Longer than most clients need to answer the answer to their first segment: some 200 ms around the world; at most this share of the grace period. */
-const halfwayMs = 250;
-const halfwayShare = 0.25;
 /** At the end of a drain, for peers of WebSockets to hear and confirm it; at most this share of the grace period. */
 const farewellMs = 1000;
 const farewellShare = 0.25;
@@ -196,6 +192,11 @@ export class ProxyServer implements ConnectionOwner, TimerOwner {
     }
   }
 
+  /** Before a drain, where others share the port: they get who comes from here on; who is halfway in still gets in. */
+  turnAway(): void {
+    for (const listener of this.#listeners) listener.turnAway();
+  }
+
   /**
    * Accepts no more, ends every connection with its next response, those that stay silent for `patienceMs` after that
    * time, WebSockets with a word shortly before `graceMs` are over, and whatever is left then the hard way. Resolves when
@@ -204,40 +205,29 @@ export class ProxyServer implements ConnectionOwner, TimerOwner {
   async drain(patienceMs: number, graceMs: number): Promise<void> {
     this.#context.isDraining = true;
     this.#context.timers.clear(this.#timer);
+    for (const listener of this.#listeners.splice(0)) listener.close();
     for (const connection of this.#crowd.connections) connection.announceEnd();
-    const spentMs = await this.#closeListeners(Math.min(halfwayMs, graceMs * halfwayShare));
     if (this.#crowd.size === 0) return;
     const impatient = setTimeout(() => {
       clock.forget();
       for (const connection of this.#crowd.connections) connection.closeWaiting();
-    }, patienceMs - spentMs);
-    const restMs = graceMs - spentMs;
+    }, patienceMs);
     const farewell = setTimeout(
       () => {
         clock.forget();
         for (const tunnel of this.#context.tunnels) tunnel.leave();
       },
-      restMs - Math.min(farewellMs, graceMs * farewellShare),
+      graceMs - Math.min(farewellMs, graceMs * farewellShare),
     );
     const merciless = setTimeout(() => {
       clock.forget();
       for (const connection of this.#crowd.connections) connection.destroy();
-    }, restMs);
+    }, graceMs);
     await new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
     clearTimeout(impatient);
     clearTimeout(farewell);
     clearTimeout(merciless);
-  }
-
-  /** Whoever is halfway in within `waitMs` gets in. Resolves to the milliseconds that were waited. */
-  async #closeListeners(waitMs: number): Promise<number> {
-    const listeners = this.#listeners.splice(0);
-    const isTurningAway = listeners.map((listener) => listener.turnAway()).includes(true);
-    if (isTurningAway) await sleep(waitMs);
-    clock.forget();
-    for (const listener of listeners) listener.close();
-    return isTurningAway ? waitMs : 0;
   }
 }

@@ -294,6 +294,7 @@ class BunListener implements Listener {
 export const bunTransport: Transport = {
   leftovers: undefined,
   canReusePort: process.platform === 'linux',
+  canTurnAway: false,
 
   async listen({ host, port, reusePort }: ListenOptions, onConnection): Promise<Listener> {
     const listener = Bun.listen({

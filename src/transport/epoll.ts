@@ -3,7 +3,6 @@
 //
 // A connection that is still being opened can be given up, and a listener can stop accepting: Bun's sockets can do neither.
 import { lookup } from 'node:dns/promises';
-import { readFileSync } from 'node:fs';
 import { addressBytes } from './address.ts';
 import { newDescriptorMemory } from './descriptor-ledger.ts';
 import { EpollLoop } from './epoll-loop.ts';
@@ -283,8 +282,7 @@ class EpollListener implements Listener, PollOwner {
   }
 
   turnAway(): boolean {
-    // Linux may have been told to give those who are halfway in to the other listeners of the port.
-    return !movesHandshakes() && dropNewHandshakes(this.#fd);
+    return dropNewHandshakes(this.#fd);
   }
 
   close(): void {
@@ -297,17 +295,9 @@ class EpollListener implements Listener, PollOwner {
   }
 }
 
-/** The system's net.ipv4.tcp_migrate_req. */
-function movesHandshakes(): boolean {
-  try {
-    return readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'latin1').trim() === '1';
-  } catch {
-    return false;
-  }
-}
-
 export const epollTransport: Transport = {
   canReusePort: true,
+  canTurnAway: true,
   leftovers: { newMemory: newDescriptorMemory, note: noteDescriptors, close: closeDescriptors },
 
   async listen({ host, port, reusePort }: ListenOptions, onConnection): Promise<Listener> {

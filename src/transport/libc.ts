@@ -5,6 +5,7 @@
 // kernel reads from is used within the call. Little is decided by errno: the runtime may call the system in between.
 import { addressBytes, ipv4Text, ipv6Text } from './address.ts';
 import { DescriptorLedger } from './descriptor-ledger.ts';
+import { synFilter } from './syn-filter.ts';
 
 type Pointer = number & { readonly pointer: unique symbol };
 
@@ -211,27 +212,15 @@ export function openListener(host: string, port: number, reusePort: boolean, bac
   throw Object.assign(new Error(`listen ${code}: ${host}:${port}`), { code });
 }
 
-/**
- * A program of classic BPF, which sees a segment from its TCP header on. One that has SYN and no ACK is dropped, so that
- * its sender asks again; all others pass. Five of struct sock_filter: {code: u16, jt: u8, jf: u8, k: u32}.
- */
-const noSyn = Uint32Array.from(
-  [
-    [0x30, 13], // A = the byte of the flags
-    [0x54, 0x12], // A = A and (ACK or SYN)
-    [0x15 | (1 << 24), 0x02], // only SYN? go on, else leave one out
-    [0x06, 0], // drop
-    [0x06, 0xffff_ffff], // pass all of it
-  ].flat(),
-);
-const noSynPointer = ffi.ptr(noSyn);
+/** struct sock_filter, 8 bytes each: {code: u16, jt: u8, jf: u8, k: u32}, on machines that are little-endian. */
+const synFilterWords = new Uint32Array(lasting(synFilter.length * 8));
+for (const [index, [code, ifSo, ifNot, operand]] of synFilter.entries())
+  synFilterWords.set([code | (ifSo << 16) | (ifNot << 24), operand], index * 2);
 
-/** Nobody new can begin to connect to this listener; whoever has begun can finish. False: the system does not do that. */
+/** Nobody begins to connect to this listener any more; who has begun can finish. False: the system does not do that. */
 export function dropNewHandshakes(fd: number): boolean {
-  // struct sock_fprog: {len: u16, filter: pointer} in 16 bytes.
-  const program = new DataView(new ArrayBuffer(16));
-  program.setUint16(0, noSyn.length / 2, true);
-  program.setBigUint64(8, BigInt(noSynPointer), true);
+  // struct sock_fprog, 16 bytes: {len: u16, filter: pointer}. The kernel copies both.
+  const program = BigUint64Array.of(BigInt(synFilter.length), BigInt(ffi.ptr(synFilterWords)));
   return libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, 16) === 0;
 }
 

@@ -162,6 +162,7 @@ class NodeListener implements Listener {
 export const nodeTransport: Transport = {
   leftovers: undefined,
   canReusePort: process.platform === 'linux' || process.platform === 'freebsd',
+  canTurnAway: false,
 
   listen({ host, port, reusePort }: ListenOptions, onConnection): Promise<Listener> {
     return new Promise((resolve, reject) => {

@@ -55,9 +55,9 @@ export interface Listener {
   pauseAccepting(): void;
   resumeAccepting(): void;
   /**
-   * From here on the system lets nobody begin to connect, and says nothing: clients ask again a second later, and whoever
-   * listens on the port then has them. A close would reset those who are halfway in: after a while there are none left.
-   * False: nobody is turned away here.
+   * From here on nobody begins to connect, and the system says nothing: clients ask again a second later, and whoever
+   * listens on the port then has them. A close would reset those who are halfway in: after a while there are none.
+   * False: it could not be done.
    */
   turnAway(): boolean;
   /** Accepts no more; open connections are untouched. */
@@ -86,6 +86,8 @@ export interface Leftovers {
 export interface Transport {
   /** Whether several threads may listen on one port here. */
   readonly canReusePort: boolean;
+  /** Whether its listeners can turn clients away. */
+  readonly canTurnAway: boolean;
   /** Undefined: the runtime closes everything by itself. */
   readonly leftovers: Leftovers | undefined;
   /** Rejects with the system's error when the address cannot be bound. */

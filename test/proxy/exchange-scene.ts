@@ -105,6 +105,7 @@ export class Scene {
     const afterTurn = (action: () => void): void => void this.#actions.push(action);
     const transport = {
       canReusePort: false,
+      canTurnAway: false,
       leftovers: undefined,
       listen: () => Promise.reject(new Error('not asked for')),
       connect: (address: string, _port: number, events: ConnectEvents) => {

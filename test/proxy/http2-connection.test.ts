@@ -63,6 +63,7 @@ class Scene {
     this.#wheel = new TimerWheel(now);
     const transport: Transport = {
       canReusePort: false,
+      canTurnAway: false,
       leftovers: undefined,
       listen: () => Promise.reject(new Error('not asked for')),
       connect: () => this.socket,

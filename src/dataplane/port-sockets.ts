@@ -1,0 +1,29 @@
+// What Linux says of TCP at a port, in the network of this process: who listens there, and who is halfway through connecting.
+import { readFile } from 'node:fs/promises';
+
+const tables = ['/proc/net/tcp', '/proc/net/tcp6'];
+/** States as they stand in the tables: TCP_LISTEN, TCP_SYN_RECV. */
+const listening = '0A';
+const halfway = '03';
+
+/** Sockets, of all processes; 0 where the system does not tell. */
+export function listenersAt(port: number): Promise<number> {
+  return countAt(port, listening);
+}
+
+/** Clients that have been answered and whose answer to that has not come yet. */
+export function halfwayAt(port: number): Promise<number> {
+  return countAt(port, halfway);
+}
+
+async function countAt(port: number, state: string): Promise<number> {
+  const texts = await Promise.all(tables.map((table) => readFile(table, 'latin1').catch(() => '')));
+  return texts.reduce((sum, text) => sum + countIn(text, port, state), 0);
+}
+
+/** In a table of proc_net_tcp(5): `  0: 0100007F:1F90 00000000:0000 0A ...`, a line for each socket. */
+function countIn(text: string, port: number, state: string): number {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const line = new RegExp(`^ *\\d+: [\\dA-F]+:${hex} [\\dA-F]+:[\\dA-F]{4} ${state} `, 'gm');
+  return text.match(line)?.length ?? 0;
+}
