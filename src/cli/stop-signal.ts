@@ -12,11 +12,13 @@ const echoMs = 300;
 /** To be called before anything is loaded: the first process of a container has no other way to be asked to stop. */
 export function waitForStop(terminal: Terminal): Promise<Stop> {
   return new Promise((resolve) => {
-    let askedMs: number | undefined = undefined;
+    let isAsked = false;
+    let isEchoOver = false;
     const onSignal = (signal: NodeJS.Signals): void => {
-      const nowMs = performance.now();
-      if (askedMs !== undefined && nowMs - askedMs >= echoMs) terminal.exit(exitedBySignal);
-      askedMs ??= nowMs;
+      if (isEchoOver) terminal.exit(exitedBySignal);
+      // Not before what came in the meantime is heard, however long that took.
+      if (!isAsked) setTimeout(() => setImmediate(() => (isEchoOver = true)), echoMs).unref();
+      isAsked = true;
       resolve({ signal: signal === 'SIGTERM' ? 'SIGTERM' : 'SIGINT' });
     };
     process.on('SIGTERM', onSignal);

@@ -4,7 +4,6 @@
 //
 // Paused: clients wait in the queue of the kernel. A listener that cannot be kept from accepting goes on, and what does not
 // fit is reset: to close it and open it again would reset all who wait at it.
-import { clock } from '#transport/clock.ts';
 import type { SecureTransport } from '#transport/secure-transport.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
@@ -208,26 +207,27 @@ export class ProxyServer implements ConnectionOwner, TimerOwner {
     for (const listener of this.#listeners.splice(0)) listener.close();
     for (const connection of this.#crowd.connections) connection.announceEnd();
     if (this.#crowd.size === 0) return;
-    const impatient = setTimeout(() => {
-      clock.forget();
+    const { timers, tunnels } = this.#context;
+    const lastMs = Math.min(farewellMs, graceMs * farewellShare);
+    const impatient = timerOf(() => {
       for (const connection of this.#crowd.connections) connection.closeWaiting();
-    }, patienceMs);
-    const farewell = setTimeout(
-      () => {
-        clock.forget();
-        for (const tunnel of this.#context.tunnels) tunnel.leave();
-      },
-      graceMs - Math.min(farewellMs, graceMs * farewellShare),
-    );
-    const merciless = setTimeout(() => {
-      clock.forget();
+    });
+    const merciless = timerOf(() => {
       for (const connection of this.#crowd.connections) connection.destroy();
-    }, graceMs);
+    });
+    const farewell = timerOf(() => {
+      for (const tunnel of tunnels) tunnel.leave();
+      timers.set(merciless, lastMs);
+    });
+    timers.set(impatient, patienceMs);
+    timers.set(farewell, graceMs - lastMs);
     await new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
-    clearTimeout(impatient);
-    clearTimeout(farewell);
-    clearTimeout(merciless);
+    for (const timer of [impatient, farewell, merciless]) timers.clear(timer);
   }
+}
+
+function timerOf(onTimer: () => void): Timer {
+  return new Timer({ onTimer });
 }

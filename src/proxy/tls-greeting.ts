@@ -156,10 +156,11 @@ export class TlsGreeting implements SocketEvents, TimerOwner, OpenConnection {
   }
 
   #refuse(alert: Alert, outcome: HandshakeOutcome): void {
+    // First, so that whoever has heard finds it counted.
+    this.#decide(outcome);
     const record = fatalAlert(alert);
     this.#socket.write(record, 0, record.length);
     this.#received = nothing;
-    this.#decide(outcome);
     this.#lingering = new LingeringClose(this.#context, this.#socket, () => this.destroy());
   }
 

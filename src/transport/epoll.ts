@@ -41,6 +41,8 @@ const spentPauseMs = 100;
 
 const loop = new EpollLoop();
 
+const reading = Poll.In | Poll.PeerEnd;
+
 const State = { Connecting: 0, Open: 1, Closed: 2 } as const;
 type State = (typeof State)[keyof typeof State];
 
@@ -71,7 +73,7 @@ export class EpollSocket implements Socket, PollOwner {
     this.remotePort = remotePort;
     this.events = events;
     this.#state = state;
-    this.#interest = state === State.Connecting ? Poll.Out : Poll.In;
+    this.#interest = state === State.Connecting ? Poll.Out : reading;
     if (fd >= 0) loop.add(fd, this.#interest, this);
     else this.#close('EMFILE', false);
   }
@@ -170,8 +172,11 @@ export class EpollSocket implements Socket, PollOwner {
       return;
     }
     const bytes = isBroken && this.#isPaused ? undefined : receive(this.#fd);
-    if (bytes !== undefined && bytes.length > 0) this.events?.onBytes(bytes);
-    else if (isBroken) this.#close(errorName(socketError(this.#fd) || ECONNRESET), false);
+    if (bytes !== undefined && bytes.length > 0) {
+      this.events?.onBytes(bytes);
+      // Nobody may take the connection for one that lives on while its end lies there unread.
+      if (!isBroken && (ready & Poll.PeerEnd) !== 0) this.#onReadable(ready);
+    } else if (isBroken) this.#close(errorName(socketError(this.#fd) || ECONNRESET), false);
     else if (bytes !== undefined) this.#onFin();
   }
 
@@ -197,7 +202,7 @@ export class EpollSocket implements Socket, PollOwner {
   #updateInterest(): void {
     if (this.#state !== State.Open) return;
     const isReading = !this.#isPaused && !this.#isPeerEnded;
-    this.#setInterest((isReading ? Poll.In : 0) | (this.pendingBytes > 0 ? Poll.Out : 0));
+    this.#setInterest((isReading ? reading : 0) | (this.pendingBytes > 0 ? Poll.Out : 0));
   }
 
   #setInterest(interest: number): void {

@@ -86,7 +86,8 @@ const EPOLL_CTL_MOD = 3;
 /** ENOMEM, ENFILE, EMFILE, ENOBUFS: there is no room for another descriptor. */
 const spent: readonly number[] = [12, 23, 24, 105];
 
-export const Poll = { In: 1, Out: 4, Error: 8, HangUp: 16 } as const;
+/** PeerEnd (EPOLLRDHUP): a FIN has come; bytes may lie before it. */
+export const Poll = { In: 1, Out: 4, Error: 8, HangUp: 16, PeerEnd: 0x2000 } as const;
 
 const errorNames: Readonly<Record<number, string>> = {
   13: 'EACCES',

@@ -13,7 +13,7 @@ import { service, simpleRoute, yaml } from '../e2e/manifests.ts';
 const here = '10.214.0.1';
 const farAway = '10.214.0.2';
 /** One way, of four in a handshake and a request. */
-const wayMs = 30;
+const wayMs = 15;
 
 /** Each asks to be the only one of its connection. */
 const request = (number: number): string =>

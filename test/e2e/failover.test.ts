@@ -182,7 +182,7 @@ test('each time-out has its own name, in the header and in the log', async (cont
     yaml(
       simpleRoute('attempt.test', 'mute', { timeouts: { request: '5s', backendRequest: '100ms' } }),
       simpleRoute('request.test', 'mute', {
-        timeouts: { request: '1s', backendRequest: '300ms' },
+        timeouts: { request: '3s', backendRequest: '1s' },
         retry: { attempts: 5, backoff: '1ms' },
       }),
       ...service('mute', [mute]),

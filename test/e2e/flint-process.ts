@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '../kube/until.ts';
 import type { Cleanup } from './backends.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
@@ -95,6 +96,11 @@ export class FlintProcess {
     const text = await (await this.admin('/metrics')).text();
     const line = text.split('\n').find((each) => each.startsWith(`${series} `));
     return line === undefined ? 0 : Number(line.slice(series.length + 1));
+  }
+
+  /** Resolves when a series of /metrics has the value: an answer may overtake its own counting. */
+  counted(series: string, value: number): Promise<void> {
+    return until(`${series} is ${value}`, async () => (await this.metric(series)) === value);
   }
 
   /** Resolves to the exit code. */

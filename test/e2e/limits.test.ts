@@ -109,7 +109,7 @@ test('an upstream with all the requests that it may have: 503 at once', async (c
     '503 backend-overloaded',
     '503 backend-overloaded',
   ]);
-  assert.equal(await flint.metric('flint_faults_total{fault="backend-overloaded"}'), 2);
+  await flint.counted('flint_faults_total{fault="backend-overloaded"}', 2);
   backend.answer(2);
   assert.deepEqual((await Promise.all(taken)).map(codeOf), ['200', '200']);
 });

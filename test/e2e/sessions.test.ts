@@ -99,13 +99,13 @@ test('a canary that grows takes over whom it needs and nobody leaves it', async 
   for (let user = 0; user < 100; user++) users.push(await visit(flint.httpPort));
   const inCanary = (list: readonly User[]): number =>
     list.filter(({ backend }) => backend === 'shop-1').length;
-  assert.ok(inCanary(users) > 5 && inCanary(users) < 40, String(inCanary(users)));
+  assert.ok(inCanary(users) > 3 && inCanary(users) < 45, String(inCanary(users)));
   await flint.apply(manifests(50));
   const later: User[] = [];
   for (const user of users) later.push(await visit(flint.httpPort, user));
   for (const [index, user] of users.entries())
     if (user.backend === 'shop-1') assert.equal(later[index]?.backend, 'shop-1', 'nobody leaves the canary');
-  assert.ok(inCanary(later) > 30 && inCanary(later) < 70, String(inCanary(later)));
+  assert.ok(inCanary(later) > 22 && inCanary(later) < 78, String(inCanary(later)));
 });
 
 test('a cookie on a line of its own, behind another, is found', async (context) => {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
-import { startFlint } from './flint-process.ts';
+import type { TestContext } from 'node:test';
+import { runtime, startFlint } from './flint-process.ts';
 import { HttpClient } from './http-client.ts';
 import { service, simpleRoute, yaml } from './manifests.ts';
 import { eventually, pause } from './process-figures.ts';
@@ -11,12 +12,29 @@ import { listenRaw } from './raw-server.ts';
 const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 /** What a stalled process must not take for time in which a connection was seen to live. */
 const stalledMs = 200;
+/** Long enough for an endpoint to be known to keep its connections. */
+const vouchedMs = 300;
 
 function post(path: string): string {
   return `POST ${path} HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 2\r\n\r\nhi`;
 }
 
-test('the time of a stall does not vouch for connections: a POST meets no close that waits to be read', async (context) => {
+test('the time of a stall does not vouch for connections: a POST meets no close that waits to be read', (context) =>
+  stall(context, 0));
+
+const endBehindResponse =
+  runtime === 'node'
+    ? { todo: 'on Node the end behind a response is read a turn later, when a POST may be on it' }
+    : {};
+
+test(
+  'nor does a connection that the stall has ended, where others are known to be kept',
+  endBehindResponse,
+  (context) => stall(context, vouchedMs),
+);
+
+/** `idleMs`: for how long a connection is seen to live before the stall. */
+async function stall(context: TestContext, idleMs: number): Promise<void> {
   const sockets = new Set<Socket>();
   let held: Socket | undefined = undefined;
   const port = await listenRaw(context, (socket) => {
@@ -40,6 +58,7 @@ test('the time of a stall does not vouch for connections: a POST meets no close 
   first.send(post('/idle'));
   assert.equal((await first.answer()).status, 200);
   context.after(() => flint.process.kill('SIGCONT'));
+  await pause(idleMs);
   flint.process.kill('SIGSTOP');
   // In this order they wait for it: a response, a request, and the ends of both backend connections.
   (held as Socket | undefined)?.write(answer);
@@ -56,4 +75,4 @@ test('the time of a stall does not vouch for connections: a POST meets no close 
   assert.equal((await second.answer()).status, 200);
   first.close();
   second.close();
-});
+}

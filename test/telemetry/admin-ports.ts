@@ -1,4 +1,4 @@
-// Ports for admin servers of tests.
+// Ports for servers of tests that have to be told theirs before they listen.
 import { createServer } from 'node:net';
 
 // Below those that the system gives to whoever asks for any.
