@@ -8,7 +8,7 @@
 // whoever comes is better refused at once.
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { halfwayAt, listenersAt } from './port-sockets.ts';
+import { socketsAt } from './port-sockets.ts';
 
 export interface HeldPort {
   readonly port: number;
@@ -16,23 +16,37 @@ export interface HeldPort {
   readonly listeners: number;
 }
 
-/**
- * 250 ms in all, a round trip around the world; in a network of short ways the first look is the last. Looks are counted,
- * and not what the clock says: in a standstill nobody has come in.
- */
-const looksMs = [10, 20, 40, 80, 100];
+/** A round trip around the world; in a network of short ways the first look is the last. */
+const mostMs = 250;
+const firstLookMs = 10;
 
 /** `turnAway` resolves when nobody begins to connect to this process any more. */
 export async function leavePorts(held: readonly HeldPort[], turnAway: () => Promise<unknown>): Promise<void> {
-  const shared = await Promise.all(
-    held.map(async ({ port, listeners }) => (await listenersAt(port)) > listeners),
-  );
-  if (!shared.includes(true) || (await movesHandshakes())) return;
+  const ports = held.map(({ port }) => port);
+  const startedMs = performance.now();
+  const sockets = await socketsAt(ports);
+  const readMs = performance.now() - startedMs;
+  const isShared = held.some(({ listeners }, index) => sockets[index]!.listeners > listeners);
+  if (!isShared || (await movesHandshakes())) return;
   await turnAway();
-  for (const lookMs of looksMs) {
-    await sleep(lookMs);
-    const counts = await Promise.all(held.map(({ port }) => halfwayAt(port)));
-    if (counts.every((count) => count === 0)) return;
+  await nobodyHalfway(ports, readMs);
+}
+
+/**
+ * Within 250 ms, of which a wait counts as what was meant: in a standstill nobody has come in. `readMs`: what it takes to
+ * look, which is long where there are many sockets; it is not begun when it would not fit in any more.
+ */
+async function nobodyHalfway(ports: readonly number[], readMs: number): Promise<void> {
+  let leftMs = mostMs;
+  for (let lookMs = firstLookMs; leftMs > 0; lookMs *= 2) {
+    const isLast = lookMs + readMs >= leftMs;
+    const waitMs = isLast ? leftMs : lookMs;
+    await sleep(waitMs);
+    if (isLast) return;
+    const startedMs = performance.now();
+    const sockets = await socketsAt(ports);
+    if (sockets.every(({ halfway }) => halfway === 0)) return;
+    leftMs -= waitMs + performance.now() - startedMs;
   }
 }
 

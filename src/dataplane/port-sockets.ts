@@ -1,4 +1,4 @@
-// What Linux says of TCP at a port, in the network of this process: who listens there, and who is halfway through connecting.
+// What Linux says of TCP at some ports, in the network of this process: who listens there, and who is halfway in.
 import { readFile } from 'node:fs/promises';
 
 const tables = ['/proc/net/tcp', '/proc/net/tcp6'];
@@ -6,19 +6,21 @@ const tables = ['/proc/net/tcp', '/proc/net/tcp6'];
 const listening = '0A';
 const halfway = '03';
 
-/** Sockets, of all processes; 0 where the system does not tell. */
-export function listenersAt(port: number): Promise<number> {
-  return countAt(port, listening);
+export interface PortSockets {
+  /** Listening sockets of all processes. */
+  readonly listeners: number;
+  /** Clients that have been answered and whose answer to that has not come yet. */
+  readonly halfway: number;
 }
 
-/** Clients that have been answered and whose answer to that has not come yet. */
-export function halfwayAt(port: number): Promise<number> {
-  return countAt(port, halfway);
-}
-
-async function countAt(port: number, state: string): Promise<number> {
+/** For each port; nothing at all where the system does not tell. */
+export async function socketsAt(ports: readonly number[]): Promise<PortSockets[]> {
   const texts = await Promise.all(tables.map((table) => readFile(table, 'latin1').catch(() => '')));
-  return texts.reduce((sum, text) => sum + countIn(text, port, state), 0);
+  const text = texts.join('');
+  return ports.map((port) => ({
+    listeners: countIn(text, port, listening),
+    halfway: countIn(text, port, halfway),
+  }));
 }
 
 /** In a table of proc_net_tcp(5): `  0: 0100007F:1F90 00000000:0000 0A ...`, a line for each socket. */

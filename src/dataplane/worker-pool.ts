@@ -245,7 +245,9 @@ export class WorkerPool {
   async #spawn(): Promise<void> {
     const { handle, metrics } = this.#startWorker();
     await this.#adopt(handle, metrics);
-    await this.#listen(handle);
+    // Its listener would come after those that are about to close.
+    if (this.#isDraining) handle.terminate();
+    else await this.#listen(handle);
   }
 
   #startWorker(): StartedWorker {

@@ -4,6 +4,7 @@
 //
 // Paused: clients wait in the queue of the kernel. A listener that cannot be kept from accepting goes on, and what does not
 // fit is reset: to close it and open it again would reset all who wait at it.
+import { clock } from '#transport/clock.ts';
 import type { SecureTransport } from '#transport/secure-transport.ts';
 import { Timer } from '#transport/timer-wheel.ts';
 import type { TimerOwner } from '#transport/timer-wheel.ts';
@@ -202,6 +203,7 @@ export class ProxyServer implements ConnectionOwner, TimerOwner {
    * none is left.
    */
   async drain(patienceMs: number, graceMs: number): Promise<void> {
+    clock.forget();
     this.#context.isDraining = true;
     this.#context.timers.clear(this.#timer);
     for (const listener of this.#listeners.splice(0)) listener.close();

@@ -70,6 +70,7 @@ class BunSocket implements Socket {
   /** Of a connect; an accepted socket asks the system, which few ever want to know. */
   readonly #connectPort: number;
   pendingBytes = 0;
+  readonly isEndComing = false;
   events: SocketEvents | undefined;
   #raw: RawSocket | undefined = undefined;
   readonly #pending: Buffer[] = [];

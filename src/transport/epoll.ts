@@ -50,6 +50,7 @@ export class EpollSocket implements Socket, PollOwner {
   readonly remoteAddress: string;
   readonly remotePort: number;
   pendingBytes = 0;
+  isEndComing = false;
   events: SocketEvents | undefined;
   readonly #fd: number;
   readonly #pending: Buffer[] = [];
@@ -172,11 +173,9 @@ export class EpollSocket implements Socket, PollOwner {
       return;
     }
     const bytes = isBroken && this.#isPaused ? undefined : receive(this.#fd);
-    if (bytes !== undefined && bytes.length > 0) {
-      this.events?.onBytes(bytes);
-      // Nobody may take the connection for one that lives on while its end lies there unread.
-      if (!isBroken && (ready & Poll.PeerEnd) !== 0) this.#onReadable(ready);
-    } else if (isBroken) this.#close(errorName(socketError(this.#fd) || ECONNRESET), false);
+    this.isEndComing = isBroken || (ready & Poll.PeerEnd) !== 0;
+    if (bytes !== undefined && bytes.length > 0) this.events?.onBytes(bytes);
+    else if (isBroken) this.#close(errorName(socketError(this.#fd) || ECONNRESET), false);
     else if (bytes !== undefined) this.#onFin();
   }
 
@@ -217,6 +216,7 @@ export class EpollSocket implements Socket, PollOwner {
   #close(code: string | undefined, withReset: boolean): void {
     if (this.#state === State.Closed) return;
     this.#state = State.Closed;
+    this.isEndComing = true;
     this.#pending.length = 0;
     this.pendingBytes = 0;
     if (this.#interest >= 0) loop.forget(this.#fd);

@@ -40,6 +40,8 @@ export class NodeSocket implements Socket {
     socket.on('close', onClose);
   }
 
+  readonly isEndComing = false;
+
   get pendingBytes(): number {
     return this.#socket.writableLength;
   }

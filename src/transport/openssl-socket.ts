@@ -71,6 +71,10 @@ export abstract class OpenSslSocket implements SocketEvents, Socket {
     return this.plain.pendingBytes;
   }
 
+  get isEndComing(): boolean {
+    return this.plain.isEndComing;
+  }
+
   write(bytes: Buffer, start: number, end: number): boolean {
     if (this.#state !== State.Open || this.#isEnding) return true;
     let from = start;

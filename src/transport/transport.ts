@@ -14,6 +14,11 @@ export interface Socket {
   /** Bytes that were written and that the system has not taken yet. */
   readonly pendingBytes: number;
   /**
+   * The peer's end, or a break, lies behind the bytes that are being told, or the connection is over and nobody has been told
+   * yet. False also where the system is not asked: then it shows only when it is told.
+   */
+  readonly isEndComing: boolean;
+  /**
    * Sends `bytes[start, end)`. False: more than the high-water mark is waiting, and onDrain will follow. All bytes are
    * taken either way.
    */

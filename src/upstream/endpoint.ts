@@ -162,7 +162,13 @@ export class Endpoint {
 
   /** The connection used last: the one least likely to be closed by the backend just now. */
   takeIdle(): UpstreamConnection | undefined {
+    this.#passOverEnded();
     return this.#idle?.pop();
+  }
+
+  /** They close by themselves in this very turn. */
+  #passOverEnded(): void {
+    while (this.#idle?.at(-1)?.isEnding === true) this.#idle.pop();
   }
 
   /**
@@ -171,6 +177,7 @@ export class Endpoint {
    * one from after it may not have been read yet, where this thread got no time for a while.
    */
   takeTrusted(nowMs: number, settledMs: number): UpstreamConnection | undefined {
+    this.#passOverEnded();
     const oldest = this.#idle?.[0];
     const youngest = this.#idle?.at(-1);
     if (oldest === undefined || youngest === undefined || nowMs < this.#distrustedUntilMs) return undefined;

@@ -83,7 +83,7 @@ export class Http2UpstreamConnection implements ConnectEvents, SessionOwner, Tim
   get hasRoom(): boolean {
     if (this.#state === State.Connecting)
       return this.#waiting.length < Math.min(mostWaiting, this.endpoint.http2.concurrentStreams);
-    return this.#state === State.Open && this.session.hasRoom;
+    return this.#state === State.Open && !this.#socket.isEndComing && this.session.hasRoom;
   }
 
   get isBusy(): boolean {

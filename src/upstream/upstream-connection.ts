@@ -117,6 +117,11 @@ export class UpstreamConnection implements UpstreamRequest, ConnectEvents, Respo
     }
   }
 
+  /** The backend has ended it, and that has not been read yet: nothing new may be asked over it. */
+  get isEnding(): boolean {
+    return this.#socket.isEndComing;
+  }
+
   get heldBytes(): number {
     return this.#socket.pendingBytes;
   }
@@ -262,6 +267,7 @@ export class UpstreamConnection implements UpstreamRequest, ConnectEvents, Respo
       this.#isRequestWritten &&
       !this.#isBlocked &&
       !this.#isPeerEnded &&
+      !this.isEnding &&
       this.#parser.isIdle &&
       this.#parser.keepAlive &&
       this.#idleTimeoutMs > 0

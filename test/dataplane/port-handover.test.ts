@@ -5,18 +5,19 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { leavePorts } from '#dataplane/port-handover.ts';
-import { halfwayAt, listenersAt } from '#dataplane/port-sockets.ts';
+import { socketsAt } from '#dataplane/port-sockets.ts';
 
 const isLinux = process.platform === 'linux';
 
 test('every listener at a port is counted, and nothing else', { skip: !isLinux }, async (context) => {
   const port = await listen(context, 0, '127.0.0.1');
-  assert.equal(await listenersAt(port), 1);
+  assert.deepEqual(await socketsAt([port]), [{ listeners: 1, halfway: 0 }]);
   await listen(context, port, '127.0.0.1');
-  assert.equal(await listenersAt(port), 2);
   const other = await listen(context, 0, '::1');
-  assert.deepEqual([await listenersAt(port), await listenersAt(other)], [2, 1]);
-  assert.equal(await halfwayAt(port), 0);
+  assert.deepEqual(await socketsAt([port, other]), [
+    { listeners: 2, halfway: 0 },
+    { listeners: 1, halfway: 0 },
+  ]);
 });
 
 test(

@@ -106,6 +106,7 @@ test('a canary that grows takes over whom it needs and nobody leaves it', async 
   for (const [index, user] of users.entries())
     if (user.backend === 'shop-1') assert.equal(later[index]?.backend, 'shop-1', 'nobody leaves the canary');
   assert.ok(inCanary(later) > 22 && inCanary(later) < 78, String(inCanary(later)));
+  assert.ok(inCanary(later) >= inCanary(users) + 8, `${inCanary(later)} after ${inCanary(users)}`);
 });
 
 test('a cookie on a line of its own, behind another, is found', async (context) => {

@@ -29,6 +29,7 @@ export class SilentSocket implements Socket {
   readonly remotePort = 8080;
   readonly localPort = 4711;
   readonly pendingBytes = 0;
+  readonly isEndComing = false;
   events: SocketEvents | undefined = undefined;
   received = '';
   isDestroyed = false;

@@ -27,6 +27,7 @@ class SlowSocket implements Socket {
   readonly localPort = 80;
   events: SocketEvents | undefined = undefined;
   pendingBytes = 0;
+  readonly isEndComing = false;
   isDestroyed = false;
 
   write(_bytes: Buffer, start: number, end: number): boolean {

@@ -14,6 +14,7 @@ function recordingSocket(answer = true): Socket & { readonly writes: string[] } 
     remotePort: 0,
     localPort: 0,
     pendingBytes: 0,
+    isEndComing: false,
     write: (bytes, start, end) => {
       writes.push(bytes.toString('latin1', start, end));
       return answer;
