@@ -256,8 +256,13 @@ export class UpstreamConnection implements UpstreamRequest, ConnectEvents, Respo
   #finishExchange(): void {
     const user = this.#user;
     this.#user = undefined;
-    if (!this.#isReusable() || !this.endpoint.offerIdle(this)) this.#close();
-    else this.#becomeIdle();
+    const isKept = this.#isReusable();
+    if (isKept && !this.isEnding && this.endpoint.offerIdle(this)) this.#becomeIdle();
+    else {
+      // Nothing had said so: it is as if it had been idle for a moment.
+      if (isKept && this.isEnding) this.endpoint.onClosedIdle(0, this.#context.now());
+      this.#close();
+    }
     user?.onResponseEnd(this.#trailers);
   }
 
@@ -267,7 +272,6 @@ export class UpstreamConnection implements UpstreamRequest, ConnectEvents, Respo
       this.#isRequestWritten &&
       !this.#isBlocked &&
       !this.#isPeerEnded &&
-      !this.isEnding &&
       this.#parser.isIdle &&
       this.#parser.keepAlive &&
       this.#idleTimeoutMs > 0
