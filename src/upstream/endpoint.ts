@@ -184,7 +184,7 @@ export class Endpoint {
     this.#keptMs = Math.max(this.#keptMs, settledMs - oldest.idleSinceMs);
     if (this.#keptMs < leastKeptMs) return undefined;
     const isVouchedFor = nowMs - youngest.idleSinceMs <= Math.min(justUsedMs, this.#keptMs / 2);
-    return isVouchedFor ? this.takeIdle() : undefined;
+    return isVouchedFor ? this.#idle?.pop() : undefined;
   }
 
   /** It has closed a connection of the pool, `idleMs` after the last response on it. */

@@ -2,13 +2,13 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { backendAuthority, backendAuthorityFile, backendPair, backendPairFile } from './backend-pair.ts';
 import { backendConf } from './peer-conf.ts';
 import type { Scene } from './scene.ts';
+import { freePort } from '../free-port.ts';
 
 export const root = new URL('../../', import.meta.url).pathname;
 export type Runtime = 'node' | 'bun';
@@ -132,14 +132,6 @@ export function missingTool(): string | undefined {
   return ['nginx', 'haproxy', 'wrk', 'h2load', 'taskset'].find(
     (tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0,
   );
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Resolves to the milliseconds until a connection was accepted, to about one; rejects when the process ends. */

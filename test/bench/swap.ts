@@ -1,7 +1,8 @@
 // Change under load: all 10,000 routes replaced every second, beside the same load without it, on both runtimes.
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
-import { freePort, proxyCore, root } from './lab.ts';
+import { freePort } from '../free-port.ts';
+import { proxyCore, root } from './lab.ts';
 import type { Lab, Running, Runtime } from './lab.ts';
 import { runOpenLoop } from './measure.ts';
 import { isProxyWanted, rounds, seconds } from './settings.ts';

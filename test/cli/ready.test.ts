@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { AdminServer } from '#telemetry/admin-server.ts';
-import { freePort } from '../telemetry/admin-ports.ts';
+import { freePort } from '../free-port.ts';
 import { flint } from './recording-terminal.ts';
 
 /** `pod` undefined: of a build that does not know its name. */

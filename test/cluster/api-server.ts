@@ -7,7 +7,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../telemetry/admin-ports.ts';
+import { freePort } from '../free-port.ts';
 import { builtBy } from './built.ts';
 
 export interface ApiAnswer {

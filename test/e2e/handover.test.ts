@@ -9,40 +9,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { echoBackend } from './backends.ts';
 import { runtime, startFlint } from './flint-process.ts';
-import { Load } from './load.ts';
+import { handOver } from './handovers.ts';
 import { service, simpleRoute, yaml } from './manifests.ts';
 import { until } from '../kube/until.ts';
-import { freePort } from '../telemetry/admin-ports.ts';
-
-/** Each asks to be the only one of its connection, so that every request is somebody new. */
-const request = (number: number): string =>
-  `GET /${number} HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n`;
+import { freePort } from '../free-port.ts';
 
 const options =
   runtime === 'node' ? { todo: 'on Node a listener that closes resets what waits in its queue' } : {};
 
-test('new connections go to whoever is there: none is refused, none is reset', options, async (context) => {
-  const backend = await echoBackend(context, 'shop');
-  const manifests = yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [backend.port]));
-  const args = ['--workers', '2', '--drain-delay', '300', '--access-log', 'off'];
-  let present = await startFlint(context, manifests, args);
-  const port = present.httpPort;
-  const load = new Load({ port, host: 'shop.test', connections: 8, request, onClose: 'reconnect' });
-  for (let handover = 0; handover < 3; handover++) {
-    await load.more(100);
-    const next = await startFlint(context, manifests, [...args, '--http', `127.0.0.1:${port}`]);
-    await load.more(100);
-    assert.equal(await present.stop('SIGTERM'), 0);
-    present = next;
-  }
-  await load.more(100);
-  const { requests, statuses, errors } = await load.stop();
-  context.diagnostic(`${requests} requests over connections of their own`);
-  assert.deepEqual(errors, []);
-  assert.deepEqual(statuses, { 200: requests });
-});
+test('new connections go to whoever is there: none is refused, none is reset', options, (context) =>
+  handOver(context, { at: '127.0.0.1', from: '127.0.0.1', connections: 8, count: 3, requests: 100 }),
+);
 
 test('the address of the admin pages is handed over, too', async (context) => {
   const manifests = yaml(simpleRoute('shop.test', 'shop'), ...service('shop', [1]));

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { askRevision } from '#operator/ask-revision.ts';
 import { AdminServer } from '#telemetry/admin-server.ts';
-import { freePort } from '../telemetry/admin-ports.ts';
+import { freePort } from '../free-port.ts';
 
 const host = '127.0.0.1';
 

@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { AdminServer } from '#telemetry/admin-server.ts';
 import type { AdminSource } from '#telemetry/admin-server.ts';
 import { until } from '../kube/until.ts';
-import { freePort } from './admin-ports.ts';
+import { freePort } from '../free-port.ts';
 
 const host = '127.0.0.1';
 
